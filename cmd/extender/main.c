@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * extender: kube-scheduler's extender. Ranks nodes by what electricity at their place costs in grams and pence, from
+ * watched Nodes and GridRegions; stateless, every replica answers. See docs/extender.md.
+ */
+#include <malloc.h>
+#include <signal.h>
+
+#include "base/alloc.h"
+#include "config/config.h"
+#include "extender/extender.h"
+#include "k8s/clockguard.h"
+#include "log/log.h"
+#include "metrics/metrics.h"
+
+/* How long open requests may take at the end; the scheduler's own timeout is far shorter. */
+#define GRACE_MS (5 * SECOND_MS)
+#define MAX_METRICS ((size_t)4 * 1024 * 1024)
+
+struct options {
+	char *kubeconfig;
+	char *context;
+	char *namespace;
+	char *address;
+	int64_t port;
+	char *cert_file;
+	char *key_file;
+	char *client_ca_file;
+	char *metrics_address;
+	int64_t metrics_port;
+	char *probes_address;
+	int64_t probes_port;
+	int64_t clock_origin_ms;
+	int64_t clock_factor;
+	int log_level;
+};
+
+static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
+
+#define OPTION(k, t, field, d, lo, hi, h)                                                                    \
+	{                                                                                                    \
+		.key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), \
+		.max = (hi), .help = (h)                                                                     \
+	}
+static const struct config_option options_table[] = {
+	OPTION("kubeconfig", CONFIG_STRING, kubeconfig, NULL, 0, 0,
+	       "kubeconfig file [$KUBECONFIG, the pod's ServiceAccount, ~/.kube/config]"),
+	OPTION("context", CONFIG_STRING, context, NULL, 0, 0, "context in it [current-context]"),
+	OPTION("namespace", CONFIG_STRING, namespace, NULL, 0, 0, "the program's own [the context's]"),
+	OPTION("listen.address", CONFIG_STRING, address, NULL, 0, 0, "address of /filter and /prioritize [all]"),
+	OPTION("listen.port", CONFIG_INT, port, "8888", 0, 65535, "its port; 0 = any free one, see the log"),
+	OPTION("tls.certFile", CONFIG_STRING, cert_file, NULL, 0, 0,
+	       "serving certificate (PEM, read again when it changes); unset = plain HTTP"),
+	OPTION("tls.keyFile", CONFIG_STRING, key_file, NULL, 0, 0, "its private key"),
+	OPTION("tls.clientCaFile", CONFIG_STRING, client_ca_file, NULL, 0, 0,
+	       "set = only clients with a certificate signed by it"),
+	OPTION("metrics.address", CONFIG_STRING, metrics_address, NULL, 0, 0, "address of /metrics [all]"),
+	OPTION("metrics.port", CONFIG_INT, metrics_port, "8080", 0, 65535, "its port"),
+	OPTION("probes.address", CONFIG_STRING, probes_address, NULL, 0, 0, "address of /healthz and /readyz [all]"),
+	OPTION("probes.port", CONFIG_INT, probes_port, "8081", 0, 65535, "their port"),
+	OPTION("clock.origin", CONFIG_TIME, clock_origin_ms, NULL, 0, 0,
+	       "virtual clock: where it agrees with the real one [now]; demo and tests only"),
+	OPTION("clock.factor", CONFIG_INT, clock_factor, "1", 1, CLOCK_MAX_FACTOR, "how fast it runs; 1 = real"),
+	{ .key = "log.level",
+	  .type = CONFIG_ENUM,
+	  .offset = offsetof(struct options, log_level),
+	  .def = "info",
+	  .names = log_levels,
+	  .help = "debug, info, warn or error" },
+};
+
+struct program {
+	struct options options;
+	struct arena arena;
+	struct clock clock;
+	struct k8s *k;
+	struct http_loop *loop;
+	struct extender *extender;
+	struct http_server *server, *metrics, *probes;
+	_Atomic(bool) stopping;
+};
+
+static void handle_metrics(struct http_exchange *x, void *arg)
+{
+	struct buf out = BUF_INIT(MAX_METRICS);
+
+	(void)arg;
+	metrics_write(&out);
+	http_reply_take(x, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
+}
+
+static void handle_health(struct http_exchange *x, void *arg)
+{
+	(void)arg;
+	http_reply(x, 200, "text/plain", STR("ok\n"));
+}
+
+static void handle_ready(struct http_exchange *x, void *arg)
+{
+	struct program *p = arg;
+
+	if (p->stopping)
+		http_reply(x, 503, "text/plain", STR("shutting down\n"));
+	else if (!extender_synced(p->extender))
+		http_reply(x, 503, "text/plain", STR("Nodes and GridRegions have not been listed yet\n"));
+	else
+		http_reply(x, 200, "text/plain", STR("ok\n"));
+}
+
+static int connect_cluster(struct program *p, struct error *err)
+{
+	const struct options *o = &p->options;
+	struct k8s_options k8s_options = { .field_manager = "loadshift-extender", .qps = 20, .burst = 50 };
+	const char *namespace;
+	struct k8s_auth auth;
+
+	if (k8s_auth_load(o->kubeconfig, o->context, &auth, err) || k8s_new(&auth, &k8s_options, &p->k, err))
+		return -1;
+	namespace = o->namespace ? o->namespace : k8s_auth(p->k)->namespace;
+	p->clock.origin_ms = o->clock_origin_ms == TIME_NONE ? clock_wall_ms() : o->clock_origin_ms;
+	p->clock.factor = (int32_t)o->clock_factor;
+	return clockguard_check(p->k, &p->clock, namespace, err);
+}
+
+/* The routes are static because a server borrows them; what they need comes as arg. */
+static int start_servers(struct program *p, struct http_route probes[2], struct error *err)
+{
+	static const struct http_route metrics[] = { { "GET", "/metrics", 0, handle_metrics, NULL } };
+	const struct options *o = &p->options;
+	struct http_server_config cfg = { .name = "extender",
+					  .address = o->address,
+					  .port = (int)o->port,
+					  .cert_file = o->cert_file,
+					  .key_file = o->key_file,
+					  .client_ca_file = o->client_ca_file };
+
+	if (!o->cert_file != !o->key_file)
+		return error_set(err, ERR_INVALID, "tls.certFile and tls.keyFile: set both or neither");
+	if (o->client_ca_file && !o->cert_file)
+		return error_set(err, ERR_INVALID, "tls.clientCaFile needs tls.certFile and tls.keyFile");
+	cfg.routes = extender_routes(p->extender, &cfg.n_routes);
+	if (http_server_new(&cfg, &p->server, err))
+		return -1;
+	cfg = (struct http_server_config){ .name = "metrics",
+					   .address = o->metrics_address,
+					   .port = (int)o->metrics_port,
+					   .routes = metrics,
+					   .n_routes = 1,
+					   .max_connections = 32 };
+	if (http_server_new(&cfg, &p->metrics, err))
+		return -1;
+	probes[0] = (struct http_route){ "GET", "/healthz", 0, handle_health, p };
+	probes[1] = (struct http_route){ "GET", "/readyz", 0, handle_ready, p };
+	cfg = (struct http_server_config){ .name = "probes",
+					   .address = o->probes_address,
+					   .port = (int)o->probes_port,
+					   .routes = probes,
+					   .n_routes = 2,
+					   .max_connections = 32 };
+	return http_server_new(&cfg, &p->probes, err);
+}
+
+static int serve(struct program *p, const sigset_t *signals, struct error *err)
+{
+	struct http_route probes[2];
+	char server[256];
+	int signal = 0;
+
+	if (connect_cluster(p, err) || http_loop_new(&p->loop, err))
+		return -1;
+	p->extender = extender_new(p->k, p->loop, &p->clock);
+	if (start_servers(p, probes, err))
+		return -1;
+	extender_start(p->extender);
+	(void)str_copy(server, sizeof(server), str_from(k8s_auth(p->k)->server));
+	log_info("serving", LOG_I64("port", http_server_port(p->server)), LOG_BOOL("tls", p->options.cert_file != NULL),
+		 LOG_I64("metricsPort", http_server_port(p->metrics)),
+		 LOG_I64("probesPort", http_server_port(p->probes)), LOG_STR("apiServer", server),
+		 LOG_I64("clockFactor", p->clock.factor));
+	if (sigwait(signals, &signal))
+		signal = 0;
+	log_info("stopping", LOG_STR("signal", signal == SIGINT ? "SIGINT" : "SIGTERM"));
+	p->stopping = true;
+	return 0;
+}
+
+/* Last come, first gone: servers before what their handlers use, informers before the thread they run on. */
+static void release(struct program *p)
+{
+	http_server_free(p->server, GRACE_MS);
+	if (p->extender)
+		extender_stop(p->extender);
+	http_server_free(p->metrics, 0);
+	http_server_free(p->probes, 0);
+	if (p->loop)
+		http_loop_free(p->loop);
+	extender_free(p->extender);
+	if (p->k)
+		k8s_free(p->k);
+	arena_release(&p->arena);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct config_spec spec = {
+		.program = "extender",
+		.summary = "Ranks nodes for kube-scheduler by carbon and price of electricity.",
+		.options = options_table,
+		.n_options = ARRAY_LEN(options_table),
+	};
+	struct program p = { 0 };
+	struct error err = ERROR_INIT;
+	bool done = false;
+	sigset_t signals;
+	int failed;
+
+	/* A few threads that allocate little: arenas of their own would only cost memory. */
+	(void)mallopt(M_ARENA_MAX, 1);
+	arena_init(&p.arena, 1024, 1024 * 1024);
+	if (config_load(&spec, argc, argv, &p.options, &p.arena, &done, &err)) {
+		(void)fprintf(stderr, "extender: %s\n", err.msg);
+		return 2;
+	}
+	if (done)
+		return 0;
+	log_init("extender", (enum log_level)p.options.log_level);
+	/* Before any thread starts, so that sigwait() in this one gets them. */
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGTERM);
+	(void)sigaddset(&signals, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	failed = http_client_global_init(&err) || serve(&p, &signals, &err);
+	release(&p);
+	http_client_global_cleanup();
+	if (failed)
+		log_error("cannot run", LOG_ERR(&err));
+	return failed ? 1 : 0;
+}

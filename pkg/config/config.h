@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration: a table says name, type, default, bounds and meaning of each option; file, flags and --help all follow
+ * from it. File: YAML, unknown keys refused with their line. A flag `--some-option VALUE` overrides the file's
+ * `someOption` (nested: `grid.baseUrl` is `--grid-base-url`).
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+
+enum config_type {
+	CONFIG_STRING,   /* char * */
+	CONFIG_INT,      /* int64_t, bounds min..max */
+	CONFIG_BOOL,     /* bool */
+	CONFIG_DURATION, /* int64_t ms: "250ms", "30s", "5m", "2h", "1d" */
+	CONFIG_TIME,     /* int64_t ms, RFC 3339; TIME_NONE when unset */
+	CONFIG_ENUM,     /* int: index into `names` */
+};
+
+struct config_option {
+	const char *key; /* "clock.factor" as in the file */
+	enum config_type type;
+	size_t offset;            /* in the caller's struct */
+	const char *def;          /* text of the default; NULL = NULL, 0, false, TIME_NONE */
+	int64_t min, max;         /* INT and DURATION (ms); both 0 = no bound */
+	const char *const *names; /* ENUM: NULL-terminated */
+	const char *help;         /* one line */
+};
+
+struct config_spec {
+	const char *program;
+	const char *summary;
+	const struct config_option *options;
+	size_t n_options;
+};
+
+/*
+ * Sets defaults, reads --config FILE if given, then applies the flags; strings live in the arena. `--help` prints and
+ * sets *ret_exit true; so does --version. Errors name file, line, key and what would be right: ERR_INVALID.
+ * Positional arguments are refused. `--flag=value`, `--flag value`, and for bools bare `--flag` are understood.
+ */
+int config_load(const struct config_spec *spec, int argc, char **argv, void *target, struct arena *arena,
+		bool *ret_exit, struct error *err) must_check;
+void config_help(const struct config_spec *spec, FILE *out);
+
+#endif

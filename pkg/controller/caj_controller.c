@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Observing one CarbonAwareJob and carrying out what caj_decide() says. */
+#include "controller/caj_controller.h"
+
+#include "base/alloc.h"
+#include "decide/body.h"
+#include "k8s/types/pod.h"
+#include "metrics/metrics.h"
+
+static struct metric actions = METRIC_COUNTER("loadshift_job_writes_total", "Writes for CarbonAwareJobs.", "action");
+static struct metric releases = METRIC_COUNTER("loadshift_releases_total", "Jobs released.", "reason");
+static struct metric lateness = METRIC_GAUGE("loadshift_release_late_seconds_max",
+					     "Real seconds by which the latest of all releases missed its latest start.");
+
+/* How often a foreign Job of the same name, or a refused template, is looked at again (real). */
+#define RECHECK_MS (30 * SECOND_MS)
+/* Decisions in one call: create, record, release and one to find that nothing is left. */
+#define MAX_STEPS 4
+
+/* Everything one call holds while it observes and acts. */
+struct step {
+	struct context *ctx;
+	struct worker *w;
+	const char *key;
+	const struct object *caj; /* references */
+	const struct object *job;
+	struct plan_entry *plan;
+	struct grid_snapshot *grid;
+	struct caj_observed o;
+	struct account account;
+	size_t n_gone;
+	char hash[65];
+};
+
+static void step_release(struct step *s)
+{
+	object_unref(s->caj);
+	object_unref(s->job);
+	if (s->plan)
+		plan_entry_unref(s->plan);
+	if (s->grid)
+		grid_snapshot_unref(s->grid);
+}
+
+static const struct carbonawarejob *caj_of(const struct step *s)
+{
+	return carbonawarejob_of(s->caj);
+}
+
+static bool is_ours(const struct object *job, const struct carbonawarejob *caj)
+{
+	return cstr_eq(job->meta.owner.uid, caj->obj.meta.uid);
+}
+
+/*
+ * The Job, if it is ours. Before one is declared deleted the API server is asked: the two caches are not in step.
+ */
+static int observe_job(struct step *s, struct error *err)
+{
+	const struct carbonawarejob *caj = caj_of(s);
+
+	s->job = store_get(informer_store(s->ctx->jobs), s->key);
+	if (s->job && !is_ours(s->job, caj)) {
+		object_unref(s->job);
+		s->job = NULL;
+	}
+	if (s->job || !caj->status.job_uid || caj_is_finished(caj))
+		return 0;
+	if (k8s_get_object(s->w->client, &job_type, caj->obj.meta.namespace, caj->obj.meta.name, &s->job, err) == 0) {
+		if (!is_ours(s->job, caj)) {
+			object_unref(s->job);
+			s->job = NULL;
+		}
+		return 0;
+	}
+	return err->code == ERR_NOT_FOUND ? 0 : -1;
+}
+
+/* NULL when the node or its region is not known. */
+static const char *region_of_node(const struct context *ctx, const struct grid_view *v, const char *node_name)
+{
+	const char *name = NULL;
+
+	if (!node_name || !*node_name)
+		return NULL;
+	const struct object *node = store_get(informer_store(ctx->nodes), node_name);
+	if (node) {
+		int r = gridregion_of_node(v->regions, v->n_regions, &node->meta);
+
+		name = r >= 0 ? v->regions[r]->obj.meta.name : NULL;
+	}
+	object_unref(node);
+	return name;
+}
+
+/* False when the pod has not run. */
+static bool interval_of(const struct context *ctx, const struct grid_view *v, const struct pod *pod, int64_t now_ms,
+			struct pod_interval *ret)
+{
+	bool ran = pod->phase == POD_RUNNING || pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED;
+
+	if (!ran || pod->start_ms == TIME_NONE)
+		return false;
+	ret->region = region_of_node(ctx, v, pod->node);
+	ret->start_ms = clock_to_domain_ms(&ctx->clock, pod->start_ms);
+	ret->end_ms = pod->finished_ms != TIME_NONE ? clock_to_domain_ms(&ctx->clock, pod->finished_ms) : now_ms;
+	return ret->end_ms > ret->start_ms;
+}
+
+static void observe_pods(struct step *s)
+{
+	const struct context *ctx = s->ctx;
+	struct caj_observed *o = &s->o;
+	struct object_list pods;
+	size_t n = 0;
+
+	if (!s->job || caj_of(s)->status.released_ms == TIME_NONE || !s->grid)
+		return;
+	const struct grid_view *v = &s->grid->view;
+	const struct job *job = job_of(s->job);
+	store_find(informer_store(ctx->pods), ctx->pods_by_owner, s->job->meta.uid, &pods);
+	struct pod_interval *intervals =
+		arena_array(s->w->arena, MIN(pods.len, (size_t)ACCOUNT_MAX_INTERVALS), struct pod_interval);
+	for (size_t i = 0; i < pods.len; i++) {
+		const struct pod *pod = pod_of(pods.items[i]);
+		bool ended = pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED;
+
+		o->pods.running += pod->phase == POD_RUNNING || ended;
+		o->pods.active += !ended && pod->obj.meta.deletion_ms == TIME_NONE;
+		if (pod->unscheduled_message[0])
+			o->pods.unscheduled_message = arena_strdup(s->w->arena, pod->unscheduled_message);
+		if (n < ACCOUNT_MAX_INTERVALS && interval_of(ctx, v, pod, o->now_ms, &intervals[n]))
+			n++;
+	}
+	object_list_release(&pods);
+
+	struct pod_interval *gone;
+	gone_pods_get(ctx->gone, s->key, s->w->arena, &gone, &s->n_gone);
+	struct caj_status folded;
+	caj_status_copy(&caj_of(s)->status, s->w->arena, &folded);
+	int64_t power = caj_pod_milliwatts(&caj_of(s)->spec, &job->template.requests);
+	account_fold(v, &folded, s->job->meta.uid, power, gone, s->n_gone, s->w->arena);
+	bool finished = job_is_finished(job);
+	/* While it runs only what is gone is written down; what still runs is counted when it ends. */
+	account_job(v, &folded, s->job->meta.uid, power, intervals, finished ? n : 0, o->now_ms, s->w->arena,
+		    &s->account);
+	o->account = &s->account;
+	o->fold = s->n_gone > 0;
+}
+
+/* After the end: the same runs by the values known now. */
+static void observe_settled(struct step *s)
+{
+	if (!s->grid || !caj_is_finished(caj_of(s)) || !caj_of(s)->status.actual.present)
+		return;
+	account_again(&s->grid->view, &caj_of(s)->status, s->o.now_ms, s->w->arena, &s->account);
+	s->o.account = &s->account;
+}
+
+/* The template is not kept: it is read and hashed anew whenever the spec has changed since the last status. */
+static int observe_template(struct step *s, struct error *err)
+{
+	const struct carbonawarejob *caj = caj_of(s);
+	_cleanup_(buf_release) struct buf text = BUF_INIT(K8S_MAX_OBJECT);
+	char path[K8S_PATH_MAX];
+
+	if (!caj->status.template_hash || caj->status.observed_generation == caj->obj.meta.generation)
+		return 0;
+	if (k8s_path(path, &carbonawarejob_type, caj->obj.meta.namespace, caj->obj.meta.name, NULL, err) ||
+	    k8s_get(s->w->client, path, &text, err))
+		return err->code == ERR_NOT_FOUND ? 0 : -1;
+	if (body_template_hash(buf_str(&text), s->hash, err) == 0)
+		s->o.template_hash = s->hash;
+	return 0;
+}
+
+static int observe(struct step *s, struct error *err)
+{
+	const struct context *ctx = s->ctx;
+	struct caj_observed *o = &s->o;
+
+	if (observe_job(s, err) || observe_template(s, err))
+		return -1;
+	s->plan = plan_table_get(ctx->plans, s->caj->meta.uid);
+	s->grid = plan_table_grid(ctx->plans);
+	o->now_ms = clock_now_ms(&ctx->clock);
+	o->caj = caj_of(s);
+	o->job = s->job ? job_of(s->job) : NULL;
+	o->plan = s->plan;
+	o->can_plan = s->grid && s->grid->view.signals.n_regions > 0;
+	context_timing(ctx, o->caj, &o->timing, &o->refusal);
+	if (s->grid && !o->refusal.reason) {
+		struct caj_place place;
+
+		caj_place(&s->grid->view, o->caj, o->job, &place, &o->refusal);
+		o->can_plan &= place.home >= 0;
+	}
+	if (o->job && o->job->start_ms != TIME_NONE)
+		o->released_for_real_ms = clock_wall_ms() - o->job->start_ms;
+	o->job_finished_ms = o->job ? clock_to_domain_ms(&ctx->clock, job_finished_ms(o->job)) : TIME_NONE;
+	observe_pods(s);
+	observe_settled(s);
+	return 0;
+}
+
+/* Refused creations become conditions; 409 may be our own Job that the cache has not seen yet. */
+static int create_refused(struct step *s, struct error *err)
+{
+	const struct carbonawarejob *caj = caj_of(s);
+	const struct object *job _cleanup_object_ = NULL;
+	struct error get;
+
+	if (err->code == ERR_INVALID || err->http == 422) {
+		s->o.template_error = arena_strdup(s->w->arena, err->msg);
+		return 0;
+	}
+	if (err->http != 409)
+		return -1;
+	if (k8s_get_object(s->w->client, &job_type, caj->obj.meta.namespace, caj->obj.meta.name, &job, &get))
+		return -1;
+	if (is_ours(job, caj))
+		return 1;
+	s->o.foreign_job = job->meta.owner.kind ? arena_printf(s->w->arena, "%s %s", job->meta.owner.kind, job->meta.owner.name)
+						: "nobody else known here";
+	return 0;
+}
+
+/* 0 = refused and explained: decide again; 1 = done; -1 = try again later. */
+static int create_job(struct step *s, struct error *err)
+{
+	const struct carbonawarejob *caj = caj_of(s);
+	_cleanup_(buf_release) struct buf text = BUF_INIT(K8S_MAX_OBJECT);
+	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
+	char path[K8S_PATH_MAX], jobs[K8S_PATH_MAX];
+
+	if (k8s_path(path, &carbonawarejob_type, caj->obj.meta.namespace, caj->obj.meta.name, NULL, err) ||
+	    k8s_path(jobs, &job_type, caj->obj.meta.namespace, NULL, NULL, err) ||
+	    k8s_get(s->w->client, path, &text, err))
+		return err->code == ERR_NOT_FOUND ? 1 : -1;
+	if (body_create_job(caj, buf_str(&text), &body, err)) {
+		s->o.template_error = arena_strdup(s->w->arena, err->msg);
+		return 0;
+	}
+	if (k8s_create(s->w->client, jobs, buf_str(&body), NULL, err) == 0)
+		return 1;
+	return create_refused(s, err);
+}
+
+static int patch_job(struct step *s, const struct buf *body, struct error *err)
+{
+	_cleanup_(buf_release) struct buf answer = BUF_INIT(K8S_MAX_OBJECT);
+	const struct object *job = NULL;
+	char path[K8S_PATH_MAX];
+
+	if (buf_check(body, "patch of the Job", err) ||
+	    k8s_path(path, &job_type, s->job->meta.namespace, s->job->meta.name, NULL, err) ||
+	    k8s_patch(s->w->client, path, K8S_PATCH_JSON, buf_str(body), &answer, err) ||
+	    object_parse(&job_type, buf_str(&answer), &job, err))
+		return -1;
+	object_unref(s->job);
+	s->job = job;
+	return 0;
+}
+
+/* Writes the status and goes on with the object that the API server gave back. */
+static int write_status(struct step *s, const struct caj_decision *d, struct error *err)
+{
+	_cleanup_(buf_release) struct buf body = BUF_INIT(4 * CAJ_MAX_STATUS);
+	_cleanup_(buf_release) struct buf answer = BUF_INIT(K8S_MAX_OBJECT);
+	const struct object *caj = NULL;
+	char path[K8S_PATH_MAX];
+
+	if (body_status(caj_of(s), &d->status, &body, err) ||
+	    k8s_path(path, &carbonawarejob_type, s->caj->meta.namespace, s->caj->meta.name, "status", err) ||
+	    k8s_patch(s->w->client, path, K8S_PATCH_MERGE, buf_str(&body), &answer, err) ||
+	    object_parse(&carbonawarejob_type, buf_str(&answer), &caj, err))
+		return -1;
+	if (s->o.fold)
+		gone_pods_forget(s->ctx->gone, s->key, s->n_gone);
+	if (d->event.reason)
+		recorder_event(s->ctx->events, s->caj, d->event.warning ? EVENT_WARNING : EVENT_NORMAL, d->event.reason,
+			       "%s", d->event.message ? d->event.message : "");
+	object_unref(s->caj);
+	s->caj = caj;
+	return 0;
+}
+
+static void count_release(const struct step *s)
+{
+	const struct condition *released = condition_find(&caj_of(s)->status.conditions, COND_RELEASED);
+	const struct caj_timing *t = &s->o.timing;
+
+	metric_inc(metric_series(&releases, released ? released->reason : "unknown"));
+	if (t->latest_start_ms != TIME_NONE) {
+		double late = (double)(s->o.now_ms - t->latest_start_ms) / (double)(s->ctx->clock.factor * SECOND_MS);
+
+		if (late > metric_value(metric_only(&lateness)))
+			metric_set(metric_only(&lateness), late);
+	}
+}
+
+static int release_job(struct step *s, struct error *err)
+{
+	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
+
+	body_release_job(job_of(s->job), s->plan ? &s->plan->affinity : NULL, caj_of(s)->status.released_ms, &body);
+	if (patch_job(s, &body, err))
+		return error_wrap(err, "release the Job");
+	count_release(s);
+	return 0;
+}
+
+static int delete_caj(struct step *s, struct error *err)
+{
+	char path[K8S_PATH_MAX];
+
+	if (k8s_path(path, &carbonawarejob_type, s->caj->meta.namespace, s->caj->meta.name, NULL, err) ||
+	    k8s_delete(s->w->client, path, K8S_BACKGROUND, s->caj->meta.uid, NULL, err))
+		return err->code == ERR_NOT_FOUND ? 0 : -1;
+	return 0;
+}
+
+/* 1 = decide again with what is known now, 0 = done for this time, -1 = error. */
+static int carry_out(struct step *s, const struct caj_decision *d, struct error *err)
+{
+	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
+	int created;
+
+	if (d->action != CAJ_NOTHING)
+		metric_inc(metric_series(&actions, caj_action_name(d->action)));
+	switch (d->action) {
+	case CAJ_NOTHING:
+		return 0;
+	case CAJ_CREATE_JOB:
+		created = create_job(s, err);
+		return created < 0 ? -1 : !created;
+	case CAJ_WRITE_STATUS:
+		return write_status(s, d, err) ? -1 : 1;
+	case CAJ_RELEASE_JOB:
+		return release_job(s, err) ? -1 : 1;
+	case CAJ_SUSPEND_JOB:
+		body_suspend_job(job_of(s->job), &body);
+		return patch_job(s, &body, err) ? -1 : 1;
+	case CAJ_SET_JOB_TTL:
+		body_job_ttl(job_of(s->job), &body);
+		return patch_job(s, &body, err) ? -1 : 0;
+	case CAJ_DELETE:
+		return delete_caj(s, err);
+	}
+	return 0;
+}
+
+static void schedule(const struct step *s, const struct caj_decision *d, struct reconcile_result *ret)
+{
+	int64_t after = d->look_again_real_ms;
+
+	if (d->look_again_ms != TIME_NONE) {
+		int64_t until = MAX(clock_real_until_ms(&s->ctx->clock, d->look_again_ms), 1);
+
+		after = after > 0 ? MIN(after, until) : until;
+	}
+	if (s->o.foreign_job || s->o.template_error)
+		after = after > 0 ? MIN(after, RECHECK_MS) : RECHECK_MS;
+	ret->requeue_after_ms = after;
+}
+
+/* Overdue releases are left to the due worker, unless this is it. */
+static bool leave_to_due(struct step *s, const struct caj_decision *d, bool is_due)
+{
+	if (is_due || !d->overdue)
+		return false;
+	due_add(s->ctx->due, s->o.timing.latest_start_ms, s->key);
+	(void)workqueue_add(controller_queue(s->ctx->due_controller), KEY_DUE);
+	return true;
+}
+
+static int run_steps(struct step *s, bool is_due, struct reconcile_result *ret, struct error *err)
+{
+	const char *foreign = NULL, *refused = NULL;
+
+	for (int i = 0; i < MAX_STEPS; i++) {
+		struct caj_decision d;
+
+		/* Observed anew, but for the two objects that the API server has just given us. */
+		s->o = (struct caj_observed){ .foreign_job = foreign, .template_error = refused };
+		s->account = (struct account){ 0 };
+		const struct object *fresh_job = s->job;
+		s->job = NULL;
+		if (s->plan)
+			plan_entry_unref(s->plan);
+		if (s->grid)
+			grid_snapshot_unref(s->grid);
+		s->plan = NULL;
+		s->grid = NULL;
+		if (fresh_job)
+			object_unref(fresh_job);
+		if (observe(s, err))
+			return -1;
+		caj_decide(&s->o, s->w->arena, &d);
+		if (leave_to_due(s, &d, is_due))
+			return 0;
+		int more = carry_out(s, &d, err);
+		if (more < 0)
+			return -1;
+		schedule(s, &d, ret);
+		foreign = s->o.foreign_job;
+		refused = s->o.template_error;
+		if (!more)
+			return 0;
+	}
+	return 0;
+}
+
+static int reconcile(struct context *ctx, struct worker *w, const char *key, bool is_due, struct reconcile_result *ret,
+		     struct error *err)
+{
+	struct step s = { .ctx = ctx, .w = w, .key = key };
+
+	s.caj = store_get(informer_store(ctx->cajs), key);
+	if (!s.caj)
+		return 0; /* deleted; the garbage collector takes the Job */
+	int result = run_steps(&s, is_due, ret, err);
+	step_release(&s);
+	return result;
+}
+
+int caj_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
+{
+	return reconcile(arg, w, key, false, ret, err);
+}
+
+int caj_reconcile_due(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
+{
+	struct context *ctx = arg;
+	char job[OBJECT_KEY_MAX];
+	int64_t latest_start_ms;
+
+	(void)key;
+	while (due_take(ctx->due, &latest_start_ms, job)) {
+		struct reconcile_result again = { 0 };
+
+		if (reconcile(ctx, w, job, true, &again, err)) {
+			if (err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND) {
+				/* Somebody wrote in between: the ordinary worker looks at it with fresh caches. */
+				(void)workqueue_add_rate_limited(controller_queue(ctx->caj_controller), job);
+				continue;
+			}
+			due_add(ctx->due, latest_start_ms, job);
+			return error_wrap(err, "%s", job);
+		}
+		if (again.requeue_after_ms > 0)
+			(void)workqueue_add_after(controller_queue(ctx->caj_controller), job, again.requeue_after_ms);
+		arena_reset(w->arena);
+	}
+	(void)ret;
+	return 0;
+}
+
+void caj_prefill_due(struct context *ctx)
+{
+	struct object_list cajs;
+	int64_t now_ms = clock_now_ms(&ctx->clock);
+
+	store_list(informer_store(ctx->cajs), &cajs);
+	for (size_t i = 0; i < cajs.len; i++) {
+		const struct carbonawarejob *caj = carbonawarejob_of(cajs.items[i]);
+		struct caj_refusal refusal;
+		struct caj_timing t;
+
+		context_timing(ctx, caj, &t, &refusal);
+		if (!caj_is_finished(caj) && caj->status.released_ms == TIME_NONE && !caj->spec.suspend &&
+		    t.latest_start_ms != TIME_NONE && t.latest_start_ms <= now_ms)
+			due_add(ctx->due, t.latest_start_ms, caj->obj.meta.key);
+	}
+	object_list_release(&cajs);
+	if (due_len(ctx->due) > 0)
+		(void)workqueue_add(controller_queue(ctx->due_controller), KEY_DUE);
+}

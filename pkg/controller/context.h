@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the reconcilers of the operator share: stores, tables, queues and the clock. Set up by operator_start() before
+ * any of their threads runs; constant afterwards. Everything in it is safe from any thread.
+ */
+#ifndef CONTROLLER_CONTEXT_H
+#define CONTROLLER_CONTEXT_H
+
+#include "controller/due.h"
+#include "controller/gone_pods.h"
+#include "controller/plan_table.h"
+#include "controller/zones.h"
+#include "decide/decide.h"
+#include "k8s/controller.h"
+#include "k8s/events.h"
+#include "k8s/lease.h"
+
+struct context {
+	struct clock clock;
+	struct translate_config translate;
+	struct k8s *k8s;
+	struct informer *cajs, *jobs, *pods, *nodes, *regions;
+	int pods_by_owner; /* index of the pod store: UID of the Job */
+	struct plan_table *plans;
+	struct due *due;
+	struct gone_pods *gone;
+	struct zones *zones;
+	struct recorder *events;
+	struct controller *caj_controller, *plan_controller, *due_controller;
+};
+
+/* Submission in domain time. */
+static inline int64_t context_submitted_ms(const struct context *ctx, const struct carbonawarejob *caj)
+{
+	return clock_to_domain_ms(&ctx->clock, caj->obj.meta.creation_ms);
+}
+
+/* Timing and refusal of one object, finishBy resolved. */
+void context_timing(const struct context *ctx, const struct carbonawarejob *caj, struct caj_timing *ret,
+		    struct caj_refusal *refusal);
+
+/* The one key of the planning queue and of the due queue. */
+#define KEY_PLAN "plan"
+#define KEY_DUE "due"
+/* Real ms that changes are gathered for before a round. */
+#define PLAN_DEBOUNCE_MS 200
+void context_request_plan(const struct context *ctx);
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One planning round over all pending jobs. */
+#include "controller/plan_round.h"
+
+#include "base/alloc.h"
+#include "metrics/metrics.h"
+
+static struct metric rounds = METRIC_COUNTER("loadshift_plan_rounds_total", "Planning rounds.");
+static struct metric round_seconds =
+	METRIC_HISTOGRAM("loadshift_plan_round_seconds", "Time of one planning round.", metric_latency_buckets);
+static struct metric round_jobs = METRIC_GAUGE("loadshift_plan_jobs", "Jobs in the last planning round.", "state");
+
+/* One pending job on its way through the round. */
+struct pending {
+	const struct carbonawarejob *caj;
+	const struct object *job; /* reference */
+	struct caj_timing timing;
+	struct caj_place place;
+	struct plan_entry *earlier; /* reference or NULL */
+};
+
+struct gathered {
+	struct object_list cajs;
+	struct pending *pending;
+	struct planner_job *jobs;
+	size_t n;
+	size_t n_running;
+};
+
+/*
+ * A start that has come is not planned again: its release is under way. (After a restart there is no earlier entry, and
+ * a start that was missed while nobody looked is planned anew.)
+ */
+static bool start_has_come(const struct plan_entry *earlier, const struct carbonawarejob *caj, int64_t now_ms)
+{
+	return earlier && earlier->generation == caj->obj.meta.generation && earlier->plan.n_segments > 0 &&
+	       earlier->plan.segments[0].start_ms <= now_ms;
+}
+
+static void gather_one(struct context *ctx, const struct grid_view *v, const struct carbonawarejob *caj,
+		       struct gathered *g)
+{
+	struct caj_refusal refusal = { 0 };
+	const struct object *job = store_get(informer_store(ctx->jobs), caj->obj.meta.key);
+
+	if (!job || !object_owned_by(job, "loadshift.io", "CarbonAwareJob") ||
+	    !cstr_eq(job->meta.owner.uid, caj->obj.meta.uid) || !caj_is_pending(caj, job_of(job))) {
+		g->n_running += job && caj_is_running(caj, job_of(job));
+		object_unref(job);
+		return;
+	}
+	struct pending *p = &g->pending[g->n];
+	*p = (struct pending){ .caj = caj, .job = job };
+	context_timing(ctx, caj, &p->timing, &refusal);
+	if (refusal.reason) {
+		object_unref(job);
+		return;
+	}
+	caj_place(v, caj, job_of(job), &p->place, &refusal);
+	p->earlier = plan_table_get(ctx->plans, caj->obj.meta.uid);
+	struct planner_job *pj = &g->jobs[g->n++];
+	caj_to_planner(v, caj, job_of(job), &p->timing, &p->place, pj);
+	if (p->earlier && p->earlier->plan.n_segments > 0) {
+		pj->earlier_region = (int16_t)grid_view_find(v, p->earlier->plan.segments[0].region);
+		pj->earlier_start_ms = p->earlier->plan.segments[0].start_ms;
+	}
+}
+
+/* A cluster without a single GridRegion has no home at all: such a job runs by its own times, unplanned. */
+static bool has_home(const struct pending *p)
+{
+	return p->place.home >= 0 && p->place.n_regions > 0;
+}
+
+static void reserve_running(const struct context *ctx, const struct grid_view *v, const struct gathered *g,
+			    struct planner_round *round)
+{
+	for (size_t i = 0; i < g->cajs.len; i++) {
+		const struct carbonawarejob *caj = carbonawarejob_of(g->cajs.items[i]);
+		struct caj_refusal refusal;
+		struct caj_timing t;
+
+		if (caj->status.released_ms == TIME_NONE || caj_is_finished(caj) || caj->status.plan.n_segments == 0)
+			continue;
+		const struct object *job = store_get(informer_store(ctx->jobs), caj->obj.meta.key);
+		if (job && caj_is_running(caj, job_of(job)) && !job_of(job)->suspend) {
+			context_timing(ctx, caj, &t, &refusal);
+			/* Still running after its expected end: it holds its power for at least the present slot. */
+			int64_t end = MAX(caj->status.released_ms + t.duration_ms, v->now_ms + SLOT_MS);
+
+			planner_reserve(round, grid_view_find(v, caj->status.plan.segments[0].region), v->now_ms, end,
+					caj_pod_milliwatts(&caj->spec, &job_of(job)->template.requests) *
+						caj_pods(job_of(job)));
+		}
+		object_unref(job);
+	}
+}
+
+static void on_changed(void *arg, const char *key)
+{
+	const struct context *ctx = arg;
+
+	(void)workqueue_add(controller_queue(ctx->caj_controller), key);
+}
+
+static void gather(struct context *ctx, const struct grid_view *v, struct gathered *g)
+{
+	store_list(informer_store(ctx->cajs), &g->cajs);
+	g->pending = xcalloc(g->cajs.len, sizeof(*g->pending));
+	g->jobs = xcalloc(g->cajs.len, sizeof(*g->jobs));
+	for (size_t i = 0; i < g->cajs.len; i++)
+		gather_one(ctx, v, carbonawarejob_of(g->cajs.items[i]), g);
+}
+
+static void gathered_release(struct gathered *g)
+{
+	for (size_t i = 0; i < g->n; i++) {
+		object_unref(g->pending[i].job);
+		if (g->pending[i].earlier)
+			plan_entry_unref(g->pending[i].earlier);
+	}
+	free(g->pending);
+	free(g->jobs);
+	object_list_release(&g->cajs);
+}
+
+/* Moves those that are not to be planned (start has come, no home) to the end; reserves what is about to start. */
+static size_t partition(const struct grid_view *v, struct gathered *g)
+{
+	size_t n = g->n;
+
+	for (size_t i = 0; i < n;) {
+		struct pending *p = &g->pending[i];
+
+		if (has_home(p) && !start_has_come(p->earlier, p->caj, v->now_ms)) {
+			g->jobs[i].regions = p->place.regions;
+			i++;
+			continue;
+		}
+		n--;
+		struct pending other = g->pending[n];
+		struct planner_job other_job = g->jobs[n];
+		g->pending[n] = *p;
+		g->jobs[n] = g->jobs[i];
+		g->pending[i] = other;
+		g->jobs[i] = other_job;
+	}
+	return n;
+}
+
+static size_t publish_rows(const struct grid_view *v, struct gathered *g, size_t n_planned,
+			   const struct planner_result *results, struct plan_row *rows)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->n; i++) {
+		struct pending *p = &g->pending[i];
+		struct plan_entry *entry =
+			i < n_planned ? plan_entry_new(v, p->caj, job_of(p->job), &p->timing, &p->place, &g->jobs[i],
+						       &results[i])
+			: p->earlier ? plan_entry_ref(p->earlier) : NULL;
+
+		if (entry)
+			rows[n++] = (struct plan_row){ p->caj->obj.meta.uid, p->caj->obj.meta.key, entry };
+	}
+	return n;
+}
+
+int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret,
+			 struct error *err)
+{
+	struct context *ctx = arg;
+	int64_t began_us = clock_mono_us();
+	struct gathered g = { 0 };
+	struct planner_round round;
+
+	(void)key;
+	(void)err;
+	struct grid_snapshot *grid = grid_snapshot_new(informer_store(ctx->regions), informer_store(ctx->nodes),
+						       &ctx->translate, clock_now_ms(&ctx->clock));
+	const struct grid_view *v = &grid->view;
+	gather(ctx, v, &g);
+	size_t n = partition(v, &g);
+	_cleanup_free_ struct planner_result *results = xcalloc(n, sizeof(*results));
+	_cleanup_free_ struct plan_row *rows = xcalloc(g.n, sizeof(*rows));
+	planner_round_init(&round, &v->signals, g.jobs, n, w->arena);
+	reserve_running(ctx, v, &g, &round);
+	for (size_t i = n; i < g.n; i++) {
+		const struct plan_entry *e = g.pending[i].earlier;
+
+		if (e && e->plan.n_segments > 0)
+			planner_reserve(&round, grid_view_find(v, e->plan.segments[0].region), v->now_ms,
+					e->plan.segments[0].end_ms, g.jobs[i].power_milliwatts);
+	}
+	planner_round_run(&round, g.jobs, n, results, w->arena);
+	size_t n_rows = publish_rows(v, &g, n, results, rows);
+	plan_table_publish(ctx->plans, grid, rows, n_rows, on_changed, ctx);
+	metric_inc(metric_only(&rounds));
+	metric_set(metric_series(&round_jobs, "pending"), (double)g.n);
+	metric_set(metric_series(&round_jobs, "running"), (double)g.n_running);
+	metric_observe(metric_only(&round_seconds), (double)(clock_mono_us() - began_us) / 1e6);
+	/* Power and forecasts move with the clock, also when no object changes. */
+	ret->requeue_after_ms = MAX(clock_real_until_ms(&ctx->clock, time_slot_floor(v->now_ms, SLOT_MS) + SLOT_MS), 1);
+	gathered_release(&g);
+	return 0;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Energy, carbon and cost of what ran, and the savings against the baseline. */
+#include "decide/account.h"
+
+#include "base/decimal.h"
+
+/* 3.6e6 mW ms are one mWh. */
+#define MW_MS_PER_MWH INT64_C(3600000)
+
+/* Sums of value * energy over time, kept in doubles until written down. */
+struct integral {
+	double energy_mwh;
+	double carbon_mg;
+	double cost_micros;
+	bool carbon_known, cost_known;
+};
+
+#define INTEGRAL_INIT { .carbon_known = true, .cost_known = true }
+
+/* The value of one region at one time: what was recorded if that is still there, else the forecast. */
+static int32_t carbon_at(const struct grid_view *v, int region, int64_t ms)
+{
+	int32_t value = grid_recent_carbon_at(&v->regions[region]->recent, ms);
+
+	return value != GRID_UNKNOWN ? value
+				     : grid_forecast_at(&v->regions[region]->forecast,
+							v->regions[region]->forecast.carbon_p50, ms);
+}
+
+static int32_t price_at(const struct grid_view *v, int region, int64_t ms)
+{
+	if (v->regions[region]->cost_basis == COST_BASIS_NONE)
+		return GRID_UNKNOWN;
+	int32_t value = grid_recent_price_at(&v->regions[region]->recent, ms);
+
+	return value != GRID_UNKNOWN ? value
+				     : grid_forecast_at(&v->regions[region]->forecast,
+							v->regions[region]->forecast.price_p50, ms);
+}
+
+/* The allocatable-weighted mean over the regions with nodes, or one region's own value. */
+static int32_t value_at(const struct grid_view *v, int region, int64_t ms,
+			int32_t (*one)(const struct grid_view *, int, int64_t))
+{
+	double sum = 0, weight = 0;
+
+	if (region < 0)
+		return GRID_UNKNOWN;
+	if (region != v->mean)
+		return one(v, region, ms);
+	for (int r = 0; r < v->n_regions; r++) {
+		if (v->cpu_milli[r] == 0)
+			continue;
+		int32_t value = one(v, r, ms);
+		if (value == GRID_UNKNOWN)
+			return GRID_UNKNOWN;
+		sum += (double)value * (double)v->cpu_milli[r];
+		weight += (double)v->cpu_milli[r];
+	}
+	return weight > 0 ? (int32_t)(sum / weight) : GRID_UNKNOWN;
+}
+
+static void integrate(const struct grid_view *v, int region, int64_t start_ms, int64_t end_ms, double milliwatts,
+		      struct integral *sum)
+{
+	for (int64_t t = start_ms; t < end_ms;) {
+		int64_t next = MIN(time_slot_floor(t, SLOT_MS) + SLOT_MS, end_ms);
+		double mwh = milliwatts * (double)(next - t) / (double)MW_MS_PER_MWH;
+		int32_t carbon = value_at(v, region, t, carbon_at), price = value_at(v, region, t, price_at);
+
+		sum->energy_mwh += mwh;
+		/* mg/kWh * mWh = 1e-6 mg; micros/kWh likewise */
+		sum->carbon_mg += carbon * mwh / 1e6;
+		sum->cost_micros += price * mwh / 1e6;
+		sum->carbon_known &= carbon != GRID_UNKNOWN;
+		sum->cost_known &= price != GRID_UNKNOWN;
+		t = next;
+	}
+}
+
+static struct caj_figures to_figures(const struct integral *i, bool power_known)
+{
+	return (struct caj_figures){
+		.energy_known = power_known,
+		.carbon_known = power_known && i->carbon_known,
+		.cost_known = power_known && i->cost_known,
+		.energy_milliwatt_hours = decimal_from_double(i->energy_mwh, 0),
+		.carbon_milligrams = decimal_from_double(i->carbon_mg, 0),
+		.cost_micros = decimal_from_double(i->cost_micros, 0),
+	};
+}
+
+static void figures_add(struct caj_figures *sum, const struct caj_figures *f)
+{
+	sum->energy_known &= f->energy_known;
+	sum->carbon_known &= f->carbon_known;
+	sum->cost_known &= f->cost_known;
+	sum->energy_milliwatt_hours += f->energy_milliwatt_hours;
+	sum->carbon_milligrams += f->carbon_milligrams;
+	sum->cost_micros += f->cost_micros;
+}
+
+static struct caj_run *run_of(struct caj_run *runs, int *n, const char *region, const char *job_uid)
+{
+	for (int i = 0; i < *n; i++) {
+		if (cstr_eq(runs[i].region, region) && cstr_eq(runs[i].job_uid, job_uid))
+			return &runs[i];
+	}
+	/* More places than runs: the last one takes them, so that no energy is lost. */
+	if (*n == CAJ_MAX_RUNS)
+		return &runs[CAJ_MAX_RUNS - 1];
+	runs[*n] = (struct caj_run){
+		.region = region,
+		.job_uid = job_uid,
+		.start_ms = INT64_MAX,
+		.end_ms = INT64_MIN,
+		.figures = { .energy_known = true, .carbon_known = true, .cost_known = true },
+	};
+	return &runs[(*n)++];
+}
+
+static void add_intervals(const struct grid_view *v, const char *job_uid, int64_t pod_milliwatts,
+			  const struct pod_interval *intervals, size_t n, struct arena *arena, struct caj_run *runs,
+			  int *n_runs)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct pod_interval *p = &intervals[i];
+		struct integral sum = INTEGRAL_INIT;
+		struct caj_run *run = run_of(runs, n_runs, p->region ? p->region : "", job_uid);
+
+		run->region = arena_strdup(arena, run->region);
+		integrate(v, grid_view_find(v, p->region), p->start_ms, p->end_ms, (double)pod_milliwatts, &sum);
+		struct caj_figures f = to_figures(&sum, pod_milliwatts > 0);
+		figures_add(&run->figures, &f);
+		run->start_ms = MIN(run->start_ms, p->start_ms);
+		run->end_ms = MAX(run->end_ms, p->end_ms);
+		run->pods++;
+	}
+}
+
+void account_fold(const struct grid_view *v, struct caj_status *status, const char *job_uid, int64_t pod_milliwatts,
+		  const struct pod_interval *gone, size_t n, struct arena *arena)
+{
+	add_intervals(v, job_uid, pod_milliwatts, gone, n, arena, status->runs, &status->n_runs);
+}
+
+static struct caj_saving minus(const struct caj_figures *a, const struct caj_figures *b)
+{
+	return (struct caj_saving){
+		.carbon_known = a->carbon_known && b->carbon_known,
+		.cost_known = a->cost_known && b->cost_known,
+		.carbon_milligrams = a->carbon_milligrams - b->carbon_milligrams,
+		.cost_micros = a->cost_micros - b->cost_micros,
+	};
+}
+
+static struct caj_saving saving_minus(const struct caj_saving *a, const struct caj_saving *b)
+{
+	return (struct caj_saving){
+		.carbon_known = a->carbon_known && b->carbon_known,
+		.cost_known = a->cost_known && b->cost_known,
+		.carbon_milligrams = a->carbon_milligrams - b->carbon_milligrams,
+		.cost_micros = a->cost_micros - b->cost_micros,
+	};
+}
+
+/* The same energy, spread evenly over a window of the same length at another time or place. */
+static struct caj_figures elsewhere(const struct grid_view *v, int region, const struct account *a, int64_t shift_ms)
+{
+	struct caj_figures sum = { .energy_known = true, .carbon_known = true, .cost_known = true };
+
+	for (int i = 0; i < a->n_runs; i++) {
+		const struct caj_run *run = &a->runs[i];
+		struct integral integral = INTEGRAL_INIT;
+		int64_t length = run->end_ms - run->start_ms;
+
+		if (length <= 0)
+			continue;
+		double milliwatts =
+			(double)run->figures.energy_milliwatt_hours * (double)MW_MS_PER_MWH / (double)length;
+		integrate(v, region, run->start_ms + shift_ms, run->end_ms + shift_ms, milliwatts, &integral);
+		struct caj_figures f = to_figures(&integral, run->figures.energy_known);
+		figures_add(&sum, &f);
+	}
+	return sum;
+}
+
+static const char *source_in_words(const struct grid_view *v, const struct account *a, struct arena *arena)
+{
+	int region = a->n_runs ? grid_view_find(v, a->runs[0].region) : -1;
+	const char *provider = NULL;
+
+	if (region < 0 || region >= v->n_regions)
+		return "not available";
+	const struct gridregion *r = v->regions[region];
+	for (int i = 0; i < r->n_sources; i++) {
+		if (cstr_eq(r->sources[i].metric, "carbon"))
+			provider = r->sources[i].provider;
+	}
+	int slot = r->recent.start_ms != TIME_NONE
+			   ? (int)((a->runs[0].start_ms - r->recent.start_ms) / SLOT_MS) : -1;
+	bool actual = slot >= 0 && slot < r->recent.n && r->recent.kind && r->recent.kind[slot] == GRID_KIND_ACTUAL;
+	return arena_printf(arena, "%s %s, %s", provider ? provider : "unknown",
+			    r->basis.resolution[0] ? r->basis.resolution : "unknown resolution",
+			    actual ? "actual" : "estimated");
+}
+
+/* Totals, savings and source from ret->runs. */
+static void conclude(const struct grid_view *v, const struct caj_status *status, int64_t now_ms, struct arena *arena,
+		     struct account *ret)
+{
+	int64_t first = INT64_MAX, last = INT64_MIN;
+
+	ret->total = (struct caj_figures){ .energy_known = true, .carbon_known = true, .cost_known = true };
+	for (int i = 0; i < ret->n_runs; i++) {
+		figures_add(&ret->total, &ret->runs[i].figures);
+		first = MIN(first, ret->runs[i].start_ms);
+		last = MAX(last, ret->runs[i].end_ms);
+	}
+	ret->known = ret->n_runs > 0;
+	if (!ret->known)
+		return;
+	ret->final = now_ms - last >= ACCOUNT_FINAL_AFTER_MS;
+	ret->carbon_source = source_in_words(v, ret, arena);
+	if (!status->baseline.rule)
+		return;
+	int home = grid_view_find(v, status->baseline.region);
+	struct caj_figures at_baseline = elsewhere(v, home, ret, status->baseline.start_ms - first);
+	struct caj_figures at_home = elsewhere(v, home, ret, 0);
+	struct caj_saving expected = minus(&status->baseline.expected, &status->plan.expected);
+	struct caj_savings *s = &ret->savings;
+	s->present = true;
+	s->time = minus(&at_baseline, &at_home);
+	s->place = minus(&at_home, &ret->total);
+	s->total = minus(&at_baseline, &ret->total);
+	s->forecast_error = saving_minus(&s->total, &expected);
+}
+
+void account_job(const struct grid_view *v, const struct caj_status *status, const char *job_uid,
+		 int64_t pod_milliwatts, const struct pod_interval *intervals, size_t n, int64_t now_ms,
+		 struct arena *arena, struct account *ret)
+{
+	*ret = (struct account){ .n_runs = status->n_runs };
+	memcpy(ret->runs, status->runs, sizeof(ret->runs));
+	add_intervals(v, job_uid, pod_milliwatts, intervals, n, arena, ret->runs, &ret->n_runs);
+	conclude(v, status, now_ms, arena, ret);
+}
+
+void account_again(const struct grid_view *v, const struct caj_status *status, int64_t now_ms, struct arena *arena,
+		   struct account *ret)
+{
+	*ret = (struct account){ .n_runs = status->n_runs };
+	memcpy(ret->runs, status->runs, sizeof(ret->runs));
+	for (int i = 0; i < ret->n_runs; i++) {
+		struct caj_run *run = &ret->runs[i];
+		struct integral sum = INTEGRAL_INIT;
+		int64_t length = run->end_ms - run->start_ms;
+
+		if (!run->figures.energy_known || length <= 0)
+			continue;
+		integrate(v, grid_view_find(v, run->region), run->start_ms, run->end_ms,
+			  (double)run->figures.energy_milliwatt_hours * (double)MW_MS_PER_MWH / (double)length, &sum);
+		struct caj_figures f = to_figures(&sum, true);
+		f.energy_milliwatt_hours = run->figures.energy_milliwatt_hours;
+		/* A value that has left the provider's memory does not make a known figure unknown. */
+		if (f.carbon_known) {
+			run->figures.carbon_known = true;
+			run->figures.carbon_milligrams = f.carbon_milligrams;
+		}
+		if (f.cost_known) {
+			run->figures.cost_known = true;
+			run->figures.cost_micros = f.cost_micros;
+		}
+	}
+	conclude(v, status, now_ms, arena, ret);
+}

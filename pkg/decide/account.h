@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a job really used and saved: pod running times x power x the grid's real (or, where it has none, estimated)
+ * values. Pure.
+ *
+ * Baseline: the same work, as long and as strong, at the baseline's start in the baseline's region. Savings are
+ * baseline minus real, split in two steps that add up:
+ *
+ *	time  = home, baseline window  -  home, real window
+ *	place = home, real window      -  real region, real window
+ *	forecastError = total  -  what the plan expected to save
+ *
+ * Any of them may be negative; one that rests on a missing value is not known.
+ */
+#ifndef DECIDE_ACCOUNT_H
+#define DECIDE_ACCOUNT_H
+
+#include "decide/translate.h"
+
+/* After the run, the provider's values are read again once this time has passed (contracts 2). */
+#define ACCOUNT_FINAL_AFTER_MS DAY_MS
+#define ACCOUNT_MAX_INTERVALS 4096
+
+/* One pod's time on a node of a region, domain time; end is now while it runs. */
+struct pod_interval {
+	const char *region; /* NULL = not known */
+	int64_t start_ms, end_ms;
+};
+
+struct account {
+	bool known; /* at least one interval */
+	bool final; /* every value is at least 24 h older than now, so it was read again */
+	int n_runs;
+	struct caj_run runs[CAJ_MAX_RUNS]; /* by region, in order of start */
+	struct caj_figures total;
+	struct caj_savings savings;
+	const char *carbon_source; /* in the arena */
+};
+
+/*
+ * intervals: of pods that are still there. status->runs: those of pods that are gone, folded in before. status also
+ * gives baseline and expectations.
+ */
+void account_job(const struct grid_view *v, const struct caj_status *status, const char *job_uid,
+		 int64_t pod_milliwatts, const struct pod_interval *intervals, size_t n, int64_t now_ms,
+		 struct arena *arena, struct account *ret);
+/*
+ * The runs of a job that has ended, priced anew by the values known now: the provider may have revised them. Pods are
+ * gone by then, so each run's energy counts as spread evenly over its window.
+ */
+void account_again(const struct grid_view *v, const struct caj_status *status, int64_t now_ms, struct arena *arena,
+		   struct account *ret);
+
+/* Adds the intervals of pods that are gone to runs[], one run per region and Job; energy, carbon and cost so far. */
+void account_fold(const struct grid_view *v, struct caj_status *status, const char *job_uid, int64_t pod_milliwatts,
+		  const struct pod_interval *gone, size_t n, struct arena *arena);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON bodies of the writes to Jobs and to our status. */
+#include "decide/body.h"
+
+#include "base/alloc.h"
+#include "crypto/hash.h"
+#include "json/writer.h"
+
+static int template_error(struct error *err, const char *field, const char *want, const struct json *got)
+{
+	return error_set(err, ERR_INVALID, "%s must be %s, not %s", field, want, json_kind(got));
+}
+
+/* Copies the members of the object at `path` of text byte for byte, except those named in `skip`. */
+static int copy_members(struct json_writer *w, struct str text, const struct json *object, const char *path,
+			const char *const *skip, struct error *err)
+{
+	json_each(member, object) {
+		struct str raw;
+		bool ours = false;
+
+		for (const char *const *s = skip; *s; s++)
+			ours |= strcmp(json_key(member), *s) == 0;
+		if (ours)
+			continue;
+		_cleanup_free_ char *at = xasprintf("%s.%s", path, json_key(member));
+		if (json_raw_at(text, at, &raw, err))
+			return -1;
+		jw_raw(w, json_key(member), raw);
+	}
+	return 0;
+}
+
+/* The user's string map with ours on top; a key of the user's that is ours is dropped. */
+static int write_pairs(struct json_writer *w, const char *key, const struct json *users, const struct pair *ours,
+		       size_t n, const char *field, struct error *err)
+{
+	if (users && !json_is_object(users) && !json_is_null(users))
+		return template_error(err, field, "an object of strings", users);
+	jw_object(w, key);
+	json_each(member, users) {
+		bool taken = false;
+
+		for (size_t i = 0; i < n; i++)
+			taken |= strcmp(ours[i].key, json_key(member)) == 0;
+		if (!json_string(member))
+			return template_error(err, field, "an object of strings", member);
+		if (!taken)
+			jw_string(w, json_key(member), json_string(member));
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (ours[i].value)
+			jw_string(w, ours[i].key, ours[i].value);
+	}
+	jw_end_object(w);
+	return 0;
+}
+
+static void write_owner(struct json_writer *w, const struct carbonawarejob *caj)
+{
+	jw_array(w, "ownerReferences");
+	jw_object(w, NULL);
+	jw_string(w, "apiVersion", carbonawarejob_type.api_version);
+	jw_string(w, "kind", carbonawarejob_type.kind);
+	jw_string(w, "name", caj->obj.meta.name);
+	jw_string(w, "uid", caj->obj.meta.uid);
+	jw_bool(w, "controller", true);
+	jw_end_object(w);
+	jw_end_array(w);
+}
+
+static int write_metadata(struct json_writer *w, const struct carbonawarejob *caj, const struct json *template,
+			  const char *hash, struct error *err)
+{
+	const struct json *ttl = json_at(template, "spec.ttlSecondsAfterFinished");
+	const struct pair labels[] = { { LABEL_CAJ, caj->obj.meta.name } };
+	char seconds[24] = "";
+	int64_t value;
+
+	if (json_i64(ttl, &value))
+		(void)snprintf(seconds, sizeof(seconds), "%" PRId64, value);
+	const struct pair annotations[] = { { ANNOTATION_TEMPLATE_HASH, hash },
+					    { ANNOTATION_JOB_TTL, *seconds ? seconds : NULL },
+					    { ANNOTATION_RELEASED, NULL },
+					    { ANNOTATION_REGIONS, NULL } };
+
+	jw_object(w, "metadata");
+	jw_string(w, "name", caj->obj.meta.name);
+	jw_string(w, "namespace", caj->obj.meta.namespace);
+	if (write_pairs(w, "labels", json_at(template, "metadata.labels"), labels, ARRAY_LEN(labels),
+			"jobTemplate.metadata.labels", err) ||
+	    write_pairs(w, "annotations", json_at(template, "metadata.annotations"), annotations,
+			ARRAY_LEN(annotations), "jobTemplate.metadata.annotations", err))
+		return -1;
+	write_owner(w, caj);
+	jw_end_object(w);
+	return 0;
+}
+
+/* What the extender reads of the pod (contracts 3), and the label that our pod informer selects by. */
+static int write_pod_metadata(struct json_writer *w, const struct carbonawarejob *caj, struct str text,
+			      const struct json *metadata, struct error *err)
+{
+	static const char *const ours[] = { "labels", "annotations", NULL };
+	const struct caj_spec *s = &caj->spec;
+	const struct pair labels[] = { { LABEL_CAJ, caj->obj.meta.name } };
+	char weights[96], duration[24] = "";
+
+	(void)snprintf(weights, sizeof(weights), "carbon=%d,cost=%d,delay=%d,renewable=%d", s->weights.carbon,
+		       s->weights.cost, s->weights.delay, s->weights.renewable);
+	if (s->expected_duration_ms != TIME_NONE)
+		(void)snprintf(duration, sizeof(duration), "%" PRId64, s->expected_duration_ms / SECOND_MS);
+	const struct pair annotations[] = { { ANNOTATION_WEIGHTS, weights },
+					    { ANNOTATION_DURATION, *duration ? duration : NULL } };
+
+	jw_object(w, "metadata");
+	if (metadata && copy_members(w, text, metadata, "spec.jobTemplate.spec.template.metadata", ours, err))
+		return -1;
+	if (write_pairs(w, "labels", json_get(metadata, "labels"), labels, ARRAY_LEN(labels),
+			"jobTemplate.spec.template.metadata.labels", err) ||
+	    write_pairs(w, "annotations", json_get(metadata, "annotations"), annotations, ARRAY_LEN(annotations),
+			"jobTemplate.spec.template.metadata.annotations", err))
+		return -1;
+	jw_end_object(w);
+	return 0;
+}
+
+static int write_spec(struct json_writer *w, const struct carbonawarejob *caj, struct str text,
+		      const struct json *spec, struct error *err)
+{
+	static const char *const ours[] = { "suspend", "ttlSecondsAfterFinished", "template", NULL };
+	static const char *const ours_template[] = { "metadata", NULL };
+	const struct json *template = json_get(spec, "template");
+	const struct json *metadata = json_get(template, "metadata");
+
+	if (!json_is_object(spec))
+		return template_error(err, "spec.jobTemplate.spec", "a JobSpec object", spec);
+	if (!json_is_object(template))
+		return template_error(err, "spec.jobTemplate.spec.template", "a pod template object", template);
+	if (metadata && !json_is_object(metadata))
+		return template_error(err, "spec.jobTemplate.spec.template.metadata", "an object", metadata);
+	jw_object(w, "spec");
+	if (copy_members(w, text, spec, "spec.jobTemplate.spec", ours, err))
+		return -1;
+	jw_bool(w, "suspend", true);
+	jw_object(w, "template");
+	if (write_pod_metadata(w, caj, text, metadata, err) ||
+	    copy_members(w, text, template, "spec.jobTemplate.spec.template", ours_template, err))
+		return -1;
+	jw_end_object(w);
+	jw_end_object(w);
+	return 0;
+}
+
+int body_template_hash(struct str caj_text, char out[65], struct error *err)
+{
+	struct str raw;
+
+	if (json_raw_at(caj_text, "spec.jobTemplate", &raw, err))
+		return -1;
+	(void)sha256_hex(raw, out);
+	return 0;
+}
+
+int body_create_job(const struct carbonawarejob *caj, struct str caj_text, struct buf *out, struct error *err)
+{
+	_cleanup_(json_cleanup) struct json *doc = NULL;
+	struct json_writer w = json_writer(out);
+	char hash[SHA256_HEX];
+
+	if (json_parse(caj_text, &doc, err) || body_template_hash(caj_text, hash, err))
+		return -1;
+	const struct json *template = json_at(doc, "spec.jobTemplate");
+	jw_object(&w, NULL);
+	jw_string(&w, "apiVersion", "batch/v1");
+	jw_string(&w, "kind", "Job");
+	if (write_metadata(&w, caj, template, hash, err) ||
+	    write_spec(&w, caj, caj_text, json_get(template, "spec"), err))
+		return -1;
+	jw_end_object(&w);
+	return buf_check(out, "the Job made from spec.jobTemplate", err);
+}
+
+/* One operation of a JSON patch; the caller writes the value and ends the object. */
+static void op(struct json_writer *w, const char *name, const char *path)
+{
+	jw_object(w, NULL);
+	jw_string(w, "op", name);
+	jw_string(w, "path", path);
+}
+
+static void op_string(struct json_writer *w, const char *name, const char *path, const char *value)
+{
+	op(w, name, path);
+	jw_string(w, "value", value);
+	jw_end_object(w);
+}
+
+static void op_empty_object(struct json_writer *w, const char *path)
+{
+	op(w, "add", path);
+	jw_object(w, "value");
+	jw_end_object(w);
+	jw_end_object(w);
+}
+
+static void op_empty_array(struct json_writer *w, const char *path)
+{
+	op(w, "add", path);
+	jw_array(w, "value");
+	jw_end_array(w);
+	jw_end_object(w);
+}
+
+static void expression(struct json_writer *w, const char *member, const char *key, const char *const *values, int n)
+{
+	jw_object(w, member);
+	jw_string(w, "key", key);
+	jw_string(w, "operator", "In");
+	jw_array(w, "values");
+	for (int i = 0; i < n; i++)
+		jw_string(w, NULL, values[i]);
+	jw_end_array(w);
+	jw_end_object(w);
+}
+
+#define NODE_AFFINITY "/spec/template/spec/affinity/nodeAffinity"
+#define REQUIRED NODE_AFFINITY "/requiredDuringSchedulingIgnoredDuringExecution"
+#define PREFERRED NODE_AFFINITY "/preferredDuringSchedulingIgnoredDuringExecution"
+
+/* Terms are ORed, so the expression goes into every one of them; without any there is one new term. */
+static void require(struct json_writer *w, const struct affinity_shape *shape, const struct plan_affinity *a)
+{
+	const char *const *values = a->require_planned ? a->planned : a->allowed;
+	int n = a->require_planned ? a->n_planned : a->n_allowed;
+	char path[160];
+
+	if (!shape->has_required || shape->n_terms == 0) {
+		op(w, "add", REQUIRED);
+		jw_object(w, "value");
+		jw_array(w, "nodeSelectorTerms");
+		jw_object(w, NULL);
+		jw_array(w, "matchExpressions");
+		expression(w, NULL, a->key, values, n);
+		jw_end_array(w);
+		jw_end_object(w);
+		jw_end_array(w);
+		jw_end_object(w);
+		jw_end_object(w);
+		return;
+	}
+	for (int i = 0; i < shape->n_terms; i++) {
+		(void)snprintf(path, sizeof(path), REQUIRED "/nodeSelectorTerms/%d/matchExpressions", i);
+		if (!(shape->term_has_expressions & (1u << i)))
+			op_empty_array(w, path);
+		(void)snprintf(path, sizeof(path), REQUIRED "/nodeSelectorTerms/%d/matchExpressions/-", i);
+		op(w, "add", path);
+		expression(w, "value", a->key, values, n);
+		jw_end_object(w);
+	}
+}
+
+static void prefer(struct json_writer *w, const struct affinity_shape *shape, const struct plan_affinity *a)
+{
+	if (!shape->has_preferred)
+		op_empty_array(w, PREFERRED);
+	op(w, "add", PREFERRED "/-");
+	jw_object(w, "value");
+	jw_i64(w, "weight", 100);
+	jw_object(w, "preference");
+	jw_array(w, "matchExpressions");
+	expression(w, NULL, a->key, a->planned, a->n_planned);
+	jw_end_array(w);
+	jw_end_object(w);
+	jw_end_object(w);
+	jw_end_object(w);
+}
+
+static void write_affinity(struct json_writer *w, const struct job *job, const struct plan_affinity *a)
+{
+	const struct affinity_shape *shape = &job->template.affinity;
+
+	op_string(w, "add", "/spec/template/metadata/annotations/loadshift.io~1regions", a->regions);
+	op_string(w, "add", "/metadata/annotations/loadshift.io~1regions", a->regions);
+	/* More terms than we keep track of: the extender's annotation still leads, the scheduler's filter does not. */
+	if (!a->key || shape->too_many_terms)
+		return;
+	if (!shape->has_affinity)
+		op_empty_object(w, "/spec/template/spec/affinity");
+	if (!shape->has_node_affinity)
+		op_empty_object(w, NODE_AFFINITY);
+	require(w, shape, a);
+	if (!a->require_planned)
+		prefer(w, shape, a);
+}
+
+static void test_version(struct json_writer *w, const struct job *job)
+{
+	op_string(w, "test", "/metadata/resourceVersion", job->obj.meta.resource_version);
+}
+
+void body_release_job(const struct job *job, const struct plan_affinity *affinity, int64_t released_ms,
+		      struct buf *out)
+{
+	struct json_writer w = json_writer(out);
+	char released[TIME_TEXT];
+
+	jw_array(&w, NULL);
+	test_version(&w, job);
+	/* Once is enough, and a Job that has started before may not take a second one on older API servers. */
+	if (affinity && affinity->regions && !object_annotation(&job->obj, ANNOTATION_REGIONS))
+		write_affinity(&w, job, affinity);
+	op_string(&w, "add", "/metadata/annotations/loadshift.io~1released", time_format(released_ms, released));
+	op(&w, "replace", "/spec/suspend");
+	jw_bool(&w, "value", false);
+	jw_end_object(&w);
+	jw_end_array(&w);
+}
+
+void body_suspend_job(const struct job *job, struct buf *out)
+{
+	struct json_writer w = json_writer(out);
+
+	jw_array(&w, NULL);
+	test_version(&w, job);
+	op(&w, "replace", "/spec/suspend");
+	jw_bool(&w, "value", true);
+	jw_end_object(&w);
+	jw_end_array(&w);
+}
+
+void body_job_ttl(const struct job *job, struct buf *out)
+{
+	const char *held = object_annotation(&job->obj, ANNOTATION_JOB_TTL);
+	struct json_writer w = json_writer(out);
+	int64_t seconds = 0;
+
+	(void)str_to_i64(str_from(held), 0, INT32_MAX, &seconds);
+	jw_array(&w, NULL);
+	test_version(&w, job);
+	op(&w, "add", "/spec/ttlSecondsAfterFinished");
+	jw_i64(&w, "value", seconds);
+	jw_end_object(&w);
+	jw_end_array(&w);
+}
+
+int body_status(const struct carbonawarejob *caj, const struct caj_status *status, struct buf *out, struct error *err)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(2 * CAJ_MAX_STATUS);
+	struct json_writer w = json_writer(out);
+
+	if (caj_status_encode(status, true, &text, err))
+		return -1;
+	jw_object(&w, NULL);
+	jw_object(&w, "metadata");
+	jw_string(&w, "resourceVersion", caj->obj.meta.resource_version);
+	jw_string(&w, "uid", caj->obj.meta.uid);
+	jw_end_object(&w);
+	jw_raw(&w, "status", buf_str(&text));
+	jw_end_object(&w);
+	return buf_check(out, "status", err);
+}

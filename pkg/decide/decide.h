@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * caj_decide(): what to do next about one CarbonAwareJob. Pure and level-triggered: it sees what is, never why it is
+ * called, and asks for at most one write. Called again after that write has been seen, it asks for the next, so that
+ * the process may die between any two of them.
+ *
+ * A job's life, one write each:
+ *
+ *	CAJ_CREATE_JOB	   the Job, suspended, of the same name
+ *	CAJ_WRITE_STATUS   Job's UID, plan, baseline                        -> Deferred
+ *	CAJ_WRITE_STATUS   releasedTime: recorded before the side effect    -> Released
+ *	CAJ_RELEASE_JOB	   one patch: affinity, annotations, suspend: false
+ *	CAJ_WRITE_STATUS   Running; conditions; folded energy of evicted pods
+ *	CAJ_WRITE_STATUS   Complete or Failed, actual figures, savings; again once the final values are in
+ *	CAJ_SET_JOB_TTL	   the template's ttlSecondsAfterFinished, kept back until the end has been recorded
+ *	CAJ_DELETE	   spec.ttlSecondsAfterFinished after the end
+ *
+ * Run once: a Job is created only while status.jobRef.uid is empty, and unsuspended only after releasedTime and the UID
+ * are in status. A Job that was seen and is gone was either finished, or the object has Failed with JobDeleted.
+ */
+#ifndef DECIDE_DECIDE_H
+#define DECIDE_DECIDE_H
+
+#include "decide/account.h"
+#include "decide/plan.h"
+#include "k8s/types/job.h"
+
+/* Released, but no pod runs for so long (real time): StartBlocked. */
+#define CAJ_START_BLOCKED_MS (600 * SECOND_MS)
+/* Events tell of a start that moved by more than this. */
+#define CAJ_EVENT_MOVE_MS (30 * MINUTE_MS)
+
+/* What the job's pods tell. */
+struct caj_pod_summary {
+	int running;		      /* phase Running, or ended after running */
+	int active;		      /* not ended, not being deleted */
+	const char *unscheduled_message; /* the scheduler's own text of one that waits; NULL = none */
+};
+
+struct caj_observed {
+	int64_t now_ms; /* domain */
+	const struct carbonawarejob *caj;
+	const struct job *job; /* NULL = there is none of that name that is ours */
+	const char *foreign_job; /* there is a Job of that name that is not ours: whose; NULL = no */
+	const char *template_error; /* creating the Job was refused: the API server's words; NULL = not */
+	const char *template_hash;  /* of spec.jobTemplate now, when it was read anew; NULL = not read */
+	struct caj_timing timing;
+	struct caj_refusal refusal; /* of timing and place */
+	const struct plan_entry *plan; /* NULL = not planned by this process yet */
+	struct caj_pod_summary pods;
+	int64_t released_for_real_ms; /* since the release patch; for StartBlocked */
+	const struct account *account; /* of what ran so far; NULL = nothing did */
+	bool fold;		      /* account's runs hold pods that are gone: write them down */
+	bool can_plan;		      /* grid data and nodes are synced: waiting for a plan makes sense */
+	int64_t job_finished_ms;      /* domain time of the Job's end, TIME_NONE */
+};
+
+enum caj_action {
+	CAJ_NOTHING,
+	CAJ_CREATE_JOB,
+	CAJ_WRITE_STATUS,
+	CAJ_RELEASE_JOB,
+	CAJ_SUSPEND_JOB, /* the user's spec.suspend after release */
+	CAJ_SET_JOB_TTL,
+	CAJ_DELETE,
+};
+
+struct caj_event {
+	bool warning;
+	const char *reason; /* NULL = none */
+	const char *message;
+};
+
+struct caj_decision {
+	enum caj_action action;
+	struct caj_status status; /* as it should be; to be written for CAJ_WRITE_STATUS */
+	int64_t look_again_ms;	  /* domain time; TIME_NONE = when something changes */
+	int64_t look_again_real_ms; /* real delay; 0 = none */
+	bool overdue;		  /* the latest start has passed: releases go in order of latest start */
+	struct caj_event event;	  /* to be sent once the write has succeeded */
+};
+
+/* Strings of the decision live in the arena or in what was observed. */
+void caj_decide(const struct caj_observed *o, struct arena *arena, struct caj_decision *ret);
+
+/* Waits for its start and may still be planned: it belongs into the planning round. */
+bool caj_is_pending(const struct carbonawarejob *caj, const struct job *job);
+/* Released and not ended: it holds its power. */
+bool caj_is_running(const struct carbonawarejob *caj, const struct job *job);
+/* Complete or Failed. */
+bool caj_is_finished(const struct carbonawarejob *caj);
+
+const char *caj_action_name(enum caj_action a);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a planner_result to what is published, with its one-sentence explanation. */
+#include "decide/plan.h"
+
+#include <math.h>
+
+#include "base/alloc.h"
+#include "base/decimal.h"
+
+#define ENTRY_MAX_BYTES (64 * 1024)
+
+static struct caj_figures figures(const struct planner_option *o, bool power_known)
+{
+	return (struct caj_figures){
+		.energy_known = power_known,
+		.carbon_known = power_known && o->carbon_known,
+		.cost_known = power_known && o->cost_known,
+		.energy_milliwatt_hours = o->energy_milliwatt_hours,
+		.carbon_milligrams = o->carbon_milligrams,
+		.cost_micros = o->cost_micros,
+	};
+}
+
+/* Mean carbon intensity of an option, g/kWh; NAN if not known. Energy may be 0 W by the user's word. */
+static double grams_per_kwh(const struct planner_option *o)
+{
+	if (!o->carbon_known || o->energy_milliwatt_hours <= 0)
+		return NAN;
+	return (double)o->carbon_milligrams * 1000.0 / (double)o->energy_milliwatt_hours;
+}
+
+static const char *at(struct arena *a, int64_t ms)
+{
+	char text[TIME_TEXT];
+
+	return arena_strdup(a, time_format_minute(ms, text));
+}
+
+/* ": 12 g/kWh instead of 213 g/kWh at once in yorkshire" and the like; empty when there is nothing to compare. */
+static const char *compared(struct plan_entry *p, const struct grid_view *v, const struct planner_result *r)
+{
+	double chosen = grams_per_kwh(&r->choice), base = grams_per_kwh(&r->baseline);
+	char cost[DECIMAL_TEXT];
+	const char *money = "";
+
+	if (isnan(chosen) || isnan(base))
+		return "";
+	if (r->choice.region == r->baseline.region && r->choice.start_ms == r->baseline.start_ms)
+		return arena_printf(&p->arena, ": %.0f g/kWh over the run", chosen);
+	if (r->choice.cost_known && r->baseline.cost_known && p->currency) {
+		int64_t saved = r->baseline.cost_micros - r->choice.cost_micros;
+
+		money = arena_printf(&p->arena, " and %s %s %s",
+				     decimal_format_fixed(saved < 0 ? -saved : saved, 6, 4, cost), p->currency,
+				     saved < 0 ? "dearer" : "cheaper");
+	}
+	return arena_printf(&p->arena, ": %.0f g/kWh over the run instead of %.0f g/kWh at once in %s%s", chosen, base,
+			    grid_view_name(v, r->baseline.region), money);
+}
+
+static const char *limit_in_words(struct plan_entry *p, const struct caj_spec *s)
+{
+	char price[DECIMAL_TEXT];
+	const char *text = "";
+
+	if (s->max_carbon.set && s->max_carbon.hard)
+		text = arena_printf(&p->arena, " %d g/kWh at most,", s->max_carbon.value / 1000);
+	if (s->max_price.set && s->max_price.hard)
+		text = arena_printf(&p->arena, "%s %s per kWh at most,", text,
+				    decimal_format(s->max_price.value, 6, price));
+	if (s->min_renewable.set && s->min_renewable.hard)
+		text = arena_printf(&p->arena, "%s %d %% renewable at least,", text, s->min_renewable.value / 10);
+	return text;
+}
+
+static void explain(struct plan_entry *p, const struct grid_view *v, const struct carbonawarejob *caj,
+		    const struct caj_timing *t, const struct planner_result *r)
+{
+	const char *region = grid_view_name(v, r->choice.region);
+	const char *where = region && strcmp(region, HOME_MEAN) != 0 ? arena_printf(&p->arena, " in %s", region) : "";
+	const char *versus = region ? compared(p, v, r) : "";
+
+	switch (r->outcome) {
+	case PLANNER_CHOSEN:
+		p->reason = "Optimised";
+		p->explanation = arena_printf(&p->arena, "starts %s%s%s", at(&p->arena, r->choice.start_ms), where, versus);
+		break;
+	case PLANNER_KEPT:
+		p->reason = r->choice.start_ms > p->planned_ms ? "PlanKept" : "NoGain";
+		p->explanation = arena_printf(&p->arena, "starts %s%s%s; no other start is better by more than the "
+					      "forecast's error", at(&p->arena, r->choice.start_ms), where, versus);
+		break;
+	case PLANNER_AT_ONCE:
+		p->reason = t->at_once_reason ? t->at_once_reason : "NoData";
+		p->explanation = t->at_once_reason
+			? arena_printf(&p->arena, "starts at once%s (%s)", where, t->at_once_reason)
+			: arena_printf(&p->arena, "starts at once%s: the grid data are missing or too old to plan by", where);
+		break;
+	case PLANNER_FORCED:
+		p->reason = "LatestStart";
+		p->explanation = arena_printf(&p->arena, "starts %s%s, its latest start: no start before it meets the %s%s",
+					      at(&p->arena, r->choice.start_ms), where,
+					      r->rejected.power ? "region's power limit" : "soft limits", versus);
+		break;
+	case PLANNER_NO_DATA_WAIT:
+		p->reason = "NoDataWait";
+		p->explanation = arena_printf(&p->arena, "starts %s%s, its latest start: the grid data are missing or too "
+					      "old to plan by", at(&p->arena, r->choice.start_ms), where);
+		break;
+	case PLANNER_HARD_LIMIT:
+	case PLANNER_HARD_UNKNOWN:
+		p->reason = r->outcome == PLANNER_HARD_LIMIT ? "HardLimitUnmet" : "HardLimitUnknown";
+		p->explanation = arena_printf(&p->arena, "does not start: no start until %s meets the hard limits (%s %s)",
+					      t->latest_start_ms == TIME_NONE ? "now" : at(&p->arena, t->latest_start_ms),
+					      limit_in_words(p, &caj->spec),
+					      r->outcome == PLANNER_HARD_LIMIT ? "by the forecast" : "data unknown");
+		break;
+	}
+	p->no_data = r->outcome == PLANNER_NO_DATA_WAIT || r->outcome == PLANNER_HARD_UNKNOWN ||
+		     (r->outcome == PLANNER_AT_ONCE && !t->at_once_reason);
+}
+
+static void copy_options(struct plan_entry *p, const struct grid_view *v, const struct planner_result *r,
+			 bool power_known)
+{
+	p->n_options = MIN(r->n_options, CAJ_MAX_OPTIONS);
+	for (int i = 0; i < p->n_options; i++)
+		p->options[i] = (struct caj_option){
+			.region = arena_strdup(&p->arena, grid_view_name(v, r->options[i].region)),
+			.start_ms = r->options[i].start_ms,
+			.expected = figures(&r->options[i], power_known),
+		};
+}
+
+static const char *const *copy_values(struct plan_entry *p, const char **to, const struct region_label *label, int *n)
+{
+	for (int i = 0; i < label->n_values; i++)
+		to[(*n)++] = arena_strdup(&p->arena, label->values[i]);
+	return to;
+}
+
+/* The allowed regions as values of one node label; none when their nodes share no label. */
+static void copy_affinity(struct plan_entry *p, const struct grid_view *v, const struct carbonawarejob *caj,
+			  const struct caj_place *place, const struct planner_result *r)
+{
+	const struct caj_spec *s = &caj->spec;
+	struct plan_affinity *a = &p->affinity;
+	int region = r->choice.region, total = 0;
+
+	if (!place->constrained || region == PLANNER_NO_REGION || region == v->mean)
+		return;
+	a->key = v->labels[region].key;
+	a->regions = "";
+	for (int i = 0; i < place->n_regions; i++) {
+		int allowed = place->regions[i];
+
+		a->regions = arena_printf(&p->arena, "%s%s%s", a->regions, *a->regions ? "," : "",
+					  grid_view_name(v, allowed));
+		if (allowed == v->mean || !cstr_eq(v->labels[allowed].key, a->key))
+			a->key = NULL;
+		else
+			total += v->labels[allowed].n_values;
+	}
+	if (!a->key)
+		return;
+	a->key = arena_strdup(&p->arena, a->key);
+	const char **values = arena_array(&p->arena, (size_t)total, const char *);
+	for (int i = 0; i < place->n_regions; i++)
+		a->allowed = copy_values(p, values, &v->labels[place->regions[i]], &a->n_allowed);
+	const char **planned = arena_array(&p->arena, (size_t)v->labels[region].n_values, const char *);
+	a->planned = copy_values(p, planned, &v->labels[region], &a->n_planned);
+	a->require_planned = v->signals.regions[region].power_limit_milliwatts > 0 ||
+			     (s->max_carbon.set && s->max_carbon.hard) || (s->max_price.set && s->max_price.hard) ||
+			     (s->min_renewable.set && s->min_renewable.hard);
+}
+
+static const char *cost_basis_name(const struct grid_view *v, int region)
+{
+	static const char *const names[] = { "Tariff", "Shadow", "None" };
+
+	return region >= 0 && region < v->n_regions ? names[v->regions[region]->cost_basis] : "Tariff";
+}
+
+/* The currency of the place's prices; for the mean, that of any region with nodes (they are the same). */
+static const char *currency_of(const struct grid_view *v, int region)
+{
+	if (region >= 0 && region < v->n_regions)
+		return v->regions[region]->currency;
+	for (int i = 0; i < v->n_regions; i++) {
+		if (v->cpu_milli[i] > 0 && v->regions[i]->currency)
+			return v->regions[i]->currency;
+	}
+	return NULL;
+}
+
+struct plan_entry *plan_entry_new(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+				  const struct caj_timing *t, const struct caj_place *place,
+				  const struct planner_job *pj, const struct planner_result *r)
+{
+	struct plan_entry *p = xcalloc(1, sizeof(*p));
+	bool power_known = pj->power_milliwatts > 0 || caj->spec.power_watts_per_pod == 0;
+	int region = r->choice.region;
+
+	arena_init(&p->arena, 512, ENTRY_MAX_BYTES);
+	atomic_init(&p->refs, 1);
+	p->generation = caj->obj.meta.generation;
+	p->planned_ms = v->now_ms;
+	p->outcome = r->outcome;
+	p->shift_disabled = place->shift_disabled != NULL;
+	p->over_power = r->outcome == PLANNER_FORCED && r->binding == PLANNER_BINDING_POWER;
+	p->home = arena_strdup(&p->arena, grid_view_name(v, place->home));
+	p->currency = arena_strdup(&p->arena, currency_of(v, region >= 0 ? region : place->home));
+	p->cost_basis = cost_basis_name(v, region >= 0 ? region : place->home);
+	if (region != PLANNER_NO_REGION) {
+		p->plan.n_segments = 1;
+		p->plan.segments[0] = (struct caj_segment){
+			.region = arena_strdup(&p->arena, grid_view_name(v, region)),
+			.start_ms = r->choice.start_ms,
+			.end_ms = r->choice.start_ms + t->duration_ms,
+			.parallelism = caj_pods(job),
+		};
+		p->plan.expected = figures(&r->choice, power_known && t->duration_ms > 0);
+	}
+	if (place->home >= 0)
+		p->baseline = (struct caj_baseline){
+			.rule = "run-at-once-at-home",
+			.region = p->home,
+			.start_ms = r->baseline.start_ms,
+			.expected = figures(&r->baseline, power_known && t->duration_ms > 0),
+		};
+	explain(p, v, caj, t, r);
+	copy_options(p, v, r, power_known && t->duration_ms > 0);
+	copy_affinity(p, v, caj, place, r);
+	const char *identity = arena_printf(&p->arena, "%s %s %" PRId64, caj->obj.meta.uid,
+					    p->plan.n_segments ? p->plan.segments[0].region : "-",
+					    p->plan.n_segments ? p->plan.segments[0].start_ms : 0);
+	p->plan_id = arena_printf(&p->arena, "%016" PRIx64, str_fnv1a(str_from(identity)));
+	return p;
+}
+
+struct plan_entry *plan_entry_ref(struct plan_entry *p)
+{
+	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+	return p;
+}
+
+void plan_entry_unref(struct plan_entry *p)
+{
+	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	arena_release(&p->arena);
+	free(p);
+}
+
+static bool figures_equal(const struct caj_figures *a, const struct caj_figures *b)
+{
+	return a->energy_known == b->energy_known && a->carbon_known == b->carbon_known &&
+	       a->cost_known == b->cost_known &&
+	       (!a->energy_known || a->energy_milliwatt_hours == b->energy_milliwatt_hours) &&
+	       (!a->carbon_known || a->carbon_milligrams == b->carbon_milligrams) &&
+	       (!a->cost_known || a->cost_micros == b->cost_micros);
+}
+
+bool plan_entry_equal(const struct plan_entry *a, const struct plan_entry *b)
+{
+	return a->generation == b->generation && a->outcome == b->outcome && a->no_data == b->no_data &&
+	       strcmp(a->plan_id, b->plan_id) == 0 && cstr_eq(a->reason, b->reason) &&
+	       figures_equal(&a->plan.expected, &b->plan.expected) && strcmp(a->explanation, b->explanation) == 0;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One job's published plan: what a planning round says about it, in words and figures, immutable and shared by
+ * reference count. Made by plan_entry_new() from the planner's result; read by caj_decide().
+ */
+#ifndef DECIDE_PLAN_H
+#define DECIDE_PLAN_H
+
+#include <stdatomic.h>
+
+#include "decide/translate.h"
+
+/* Where the release patch lets the pods run. Nothing set = anywhere. */
+struct plan_affinity {
+	const char *regions; /* "a,b": the allowed ones, for the extender's annotation; NULL = not confined */
+	const char *key;     /* node label of the allowed regions, NULL = they share none: no affinity */
+	const char *const *allowed;
+	int n_allowed; /* values of key */
+	const char *const *planned;
+	int n_planned; /* values of key that mean the planned region */
+	bool require_planned; /* power was reserved there, or a hard limit needs it; else it is only preferred */
+};
+
+struct plan_entry {
+	_Atomic(int) refs;
+	struct arena arena;
+	int64_t generation;	/* of the spec it was made for */
+	int64_t planned_ms;	/* the round's now */
+	enum planner_outcome outcome;
+	bool no_data;		/* at once or waiting because the signals are unknown */
+	bool shift_disabled;	/* regions were left out of the comparison */
+	bool over_power;	/* the deadline overrode a soft power limit */
+	const char *reason;	/* of condition Planned, CamelCase */
+	const char *plan_id;	/* changes when the segments change */
+	const char *home;
+	const char *currency;	/* NULL = no prices */
+	const char *cost_basis; /* "Tariff" | "Shadow" | "None" */
+	struct caj_plan plan;	/* no segment: a hard limit forbids every start */
+	struct caj_baseline baseline;
+	int n_options;
+	struct caj_option options[CAJ_MAX_OPTIONS];
+	const char *explanation; /* one sentence */
+	struct plan_affinity affinity;
+};
+
+/* With one reference. Strings are copied: nothing of the arguments is kept. */
+struct plan_entry *plan_entry_new(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+				  const struct caj_timing *t, const struct caj_place *place,
+				  const struct planner_job *pj, const struct planner_result *r);
+struct plan_entry *plan_entry_ref(struct plan_entry *p);
+void plan_entry_unref(struct plan_entry *p);
+static inline void plan_entry_cleanup(struct plan_entry **p)
+{
+	if (*p)
+		plan_entry_unref(*p);
+}
+
+/* Same figures and words: publishing it again would tell nobody anything. */
+bool plan_entry_equal(const struct plan_entry *a, const struct plan_entry *b);
+
+#endif

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our kinds to planner input. */
+#include "decide/translate.h"
+
+#include <stddef.h>
+
+#include "base/decimal.h"
+
+static int32_t *column(const struct grid_view *v, const struct grid_forecast *f, const int32_t *from,
+		       struct arena *arena)
+{
+	if (!from)
+		return NULL;
+	int32_t *out = arena_array(arena, (size_t)v->signals.n_slots, int32_t);
+	for (int i = 0; i < v->signals.n_slots; i++)
+		out[i] = grid_forecast_at(f, from, v->signals.first_slot_ms + i * v->signals.slot_ms);
+	return out;
+}
+
+/* When the values of that metric were fetched, TIME_NONE if never. */
+static int64_t fetched_ms(const struct gridregion *r, const char *metric)
+{
+	for (int i = 0; i < r->n_sources; i++) {
+		if (cstr_eq(r->sources[i].metric, metric))
+			return r->sources[i].fetched_ms;
+	}
+	return TIME_NONE;
+}
+
+static bool is_fresh(const struct grid_view *v, const struct gridregion *r, const char *metric)
+{
+	int64_t at = fetched_ms(r, metric);
+
+	return at != TIME_NONE && v->now_ms - at <= v->config->max_forecast_age_ms;
+}
+
+static void region_columns(const struct grid_view *v, const struct gridregion *r, struct planner_region *ret,
+			   struct arena *arena)
+{
+	*ret = (struct planner_region){
+		.name = r->obj.meta.name,
+		.power_limit_milliwatts = r->power_limit_watts * 1000,
+		.power_limit_hard = r->power_limit_hard,
+	};
+	if (is_fresh(v, r, "carbon")) {
+		ret->carbon_mg_per_kwh = column(v, &r->forecast, r->forecast.carbon_p50, arena);
+		ret->renewable_permille = column(v, &r->forecast, r->forecast.renewable, arena);
+	}
+	/* Published prices do not change: they need not be fetched again to stay true. */
+	if (r->cost_basis != COST_BASIS_NONE)
+		ret->price_micros_per_kwh = column(v, &r->forecast, r->forecast.price_p50, arena);
+}
+
+/* Allocatable-weighted mean of one column over the regions with nodes; unknown where any of them is unknown. */
+static const int32_t *mean_column(const struct grid_view *v, size_t offset, struct arena *arena)
+{
+	const struct planner_region *regions = v->signals.regions;
+	int32_t *out = arena_array(arena, (size_t)v->signals.n_slots, int32_t);
+
+	for (int s = 0; s < v->signals.n_slots; s++) {
+		double sum = 0, weight = 0;
+		bool known = true;
+
+		for (int r = 0; r < v->n_regions && known; r++) {
+			if (v->cpu_milli[r] == 0)
+				continue;
+			const int32_t *const *col = (const void *)((const char *)&regions[r] + offset);
+			known = *col && (*col)[s] != PLANNER_UNKNOWN;
+			if (known) {
+				sum += (double)(*col)[s] * (double)v->cpu_milli[r];
+				weight += (double)v->cpu_milli[r];
+			}
+		}
+		out[s] = known && weight > 0 ? (int32_t)(sum / weight + (sum < 0 ? -0.5 : 0.5)) : PLANNER_UNKNOWN;
+	}
+	return out;
+}
+
+static bool same_basis(const struct gridregion *a, const struct gridregion *b)
+{
+	return memcmp(&a->basis, &b->basis, sizeof(a->basis)) == 0 &&
+	       (!a->currency || !b->currency || cstr_eq(a->currency, b->currency));
+}
+
+/* The mean home needs one basis and one currency over all regions with nodes: mixing them would invent a figure. */
+static bool mean_is_possible(const struct grid_view *v)
+{
+	const struct gridregion *first = NULL;
+
+	for (int r = 0; r < v->n_regions; r++) {
+		if (v->cpu_milli[r] == 0)
+			continue;
+		if (first && !same_basis(first, v->regions[r]))
+			return false;
+		first = first ? first : v->regions[r];
+	}
+	return first != NULL;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	const struct gridregion *const *x = a, *const *y = b;
+
+	return strcmp((*x)->obj.meta.name, (*y)->obj.meta.name);
+}
+
+/* How this node says that it belongs to r: the same ways, in the same order, as gridregion_of_node(). */
+static struct region_label label_of_node(const struct gridregion *r, const struct object_meta *node, struct arena *arena)
+{
+	const char *own = pairs_get(&node->labels, LABEL_REGION);
+
+	if (cstr_eq(own, r->obj.meta.name)) {
+		const char **value = arena_new(arena, const char *);
+
+		*value = r->obj.meta.name;
+		return (struct region_label){ LABEL_REGION, value, 1 };
+	}
+	if (r->node_selector.len == 1 && cstr_eq(pairs_get(&node->labels, r->node_selector.items[0].key),
+						 r->node_selector.items[0].value))
+		return (struct region_label){ r->node_selector.items[0].key, &r->node_selector.items[0].value, 1 };
+	if (r->n_cloud_regions > 0 && pairs_get(&node->labels, LABEL_TOPOLOGY_REGION))
+		return (struct region_label){ LABEL_TOPOLOGY_REGION, r->cloud_regions, r->n_cloud_regions };
+	return (struct region_label){ 0 };
+}
+
+static void count_nodes(struct grid_view *v, const struct node *const *nodes, size_t n_nodes, struct arena *arena)
+{
+	for (size_t i = 0; i < n_nodes; i++) {
+		int r = gridregion_of_node(v->regions, v->n_regions, &nodes[i]->obj.meta);
+
+		if (r < 0 || nodes[i]->unschedulable || !nodes[i]->ready)
+			continue;
+		/* The first node decides; one that tells it in another way leaves the region without a label. */
+		struct region_label label = label_of_node(v->regions[r], &nodes[i]->obj.meta, arena);
+		if (v->cpu_milli[r] == 0)
+			v->labels[r] = label;
+		else if (!cstr_eq(v->labels[r].key, label.key))
+			v->labels[r].key = NULL;
+		v->cpu_milli[r] += MAX(nodes[i]->cpu_milli, 1);
+	}
+}
+
+static int horizon_slots(const struct grid_view *v, int64_t first_slot_ms)
+{
+	int64_t end = first_slot_ms;
+
+	for (int i = 0; i < v->n_regions; i++) {
+		const struct grid_forecast *f = &v->regions[i]->forecast;
+
+		if (f->start_ms != TIME_NONE)
+			end = MAX(end, f->start_ms + f->n * f->slot_ms);
+	}
+	return (int)CLAMP((end - first_slot_ms) / SLOT_MS, 0, PLANNER_MAX_SLOTS);
+}
+
+void grid_view_init(struct grid_view *v, const struct translate_config *config, int64_t now_ms,
+		    const struct gridregion *const *regions, int n_regions, const struct node *const *nodes,
+		    size_t n_nodes, struct arena *arena)
+{
+	*v = (struct grid_view){ .now_ms = now_ms, .config = config, .mean = -1 };
+	v->n_regions = MIN(n_regions, PLANNER_MAX_REGIONS - 1);
+	v->regions = arena_array(arena, (size_t)v->n_regions + 1, const struct gridregion *);
+	v->cpu_milli = arena_array(arena, (size_t)v->n_regions + 1, int64_t);
+	v->labels = arena_array(arena, (size_t)v->n_regions + 1, struct region_label);
+	for (int i = 0; i < v->n_regions; i++)
+		v->regions[i] = regions[i];
+	qsort(v->regions, (size_t)v->n_regions, sizeof(*v->regions), by_name);
+	count_nodes(v, nodes, n_nodes, arena);
+
+	int64_t first = time_slot_floor(now_ms, SLOT_MS);
+	struct planner_region *columns = arena_array(arena, (size_t)v->n_regions + 1, struct planner_region);
+	v->signals = (struct planner_signals){
+		.now_ms = now_ms,
+		.first_slot_ms = first,
+		.slot_ms = SLOT_MS,
+		.n_slots = horizon_slots(v, first),
+		.regions = columns,
+		.n_regions = v->n_regions,
+		.carbon_error_mg_per_kwh = config->carbon_error_mg_per_kwh,
+		.price_error_permille = config->price_error_permille,
+	};
+	for (int i = 0; i < v->n_regions; i++)
+		region_columns(v, v->regions[i], &columns[i], arena);
+	if (mean_is_possible(v)) {
+		v->mean = v->n_regions;
+		columns[v->mean] = (struct planner_region){
+			.name = HOME_MEAN,
+			.carbon_mg_per_kwh =
+				mean_column(v, offsetof(struct planner_region, carbon_mg_per_kwh), arena),
+			.price_micros_per_kwh =
+				mean_column(v, offsetof(struct planner_region, price_micros_per_kwh), arena),
+			.renewable_permille =
+				mean_column(v, offsetof(struct planner_region, renewable_permille), arena),
+		};
+		v->signals.n_regions++;
+	}
+}
+
+int grid_view_find(const struct grid_view *v, const char *name)
+{
+	int lo = 0, hi = v->n_regions - 1;
+
+	if (!name)
+		return -1;
+	if (strcmp(name, HOME_MEAN) == 0 && v->mean >= 0)
+		return v->mean;
+	while (lo <= hi) {
+		int mid = (lo + hi) / 2;
+		int c = strcmp(name, v->regions[mid]->obj.meta.name);
+
+		if (c == 0)
+			return mid;
+		if (c < 0)
+			hi = mid - 1;
+		else
+			lo = mid + 1;
+	}
+	return -1;
+}
+
+const char *grid_view_name(const struct grid_view *v, int region)
+{
+	return region >= 0 && region < v->signals.n_regions ? v->signals.regions[region].name : NULL;
+}
+
+static int unknown_region(struct caj_refusal *refusal, const char *field, const char *name)
+{
+	if (!refusal->reason) {
+		refusal->reason = "UnknownRegion";
+		(void)snprintf(refusal->message, sizeof(refusal->message),
+			       "%s: there is no GridRegion \"%s\"; `kubectl get gridregions` lists those there are", field,
+			       name);
+	}
+	return -1;
+}
+
+static int find_home(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+		     bool *ret_named, struct caj_refusal *refusal)
+{
+	const char *frozen = caj->status.home;
+	const char *pinned = job ? pairs_get(&job->template.node_selector, LABEL_REGION) : NULL;
+
+	*ret_named = caj->spec.home_region || (frozen && strcmp(frozen, HOME_MEAN) != 0);
+	if (frozen && grid_view_find(v, frozen) >= 0)
+		return grid_view_find(v, frozen);
+	if (caj->spec.home_region) {
+		int home = grid_view_find(v, caj->spec.home_region);
+
+		return home >= 0 ? home : unknown_region(refusal, "spec.homeRegion", caj->spec.home_region);
+	}
+	if (pinned && grid_view_find(v, pinned) >= 0)
+		return grid_view_find(v, pinned);
+	if (v->config->default_region && grid_view_find(v, v->config->default_region) >= 0)
+		return grid_view_find(v, v->config->default_region);
+	return v->mean;
+}
+
+static bool has_capacity(const struct grid_view *v, int region)
+{
+	if (region == v->mean)
+		return true;
+	return v->cpu_milli[region] > 0 || v->regions[region]->capacity == REGION_CAPACITY_ON_DEMAND;
+}
+
+static const char *why_not_comparable(const struct grid_view *v, int home, int region)
+{
+	if (home < 0 || home == v->mean || home == region)
+		return NULL;
+	const struct gridregion *h = v->regions[home], *r = v->regions[region];
+	if (h->place_shift_disabled || r->place_shift_disabled)
+		return "PlaceShiftDisabled";
+	return same_basis(h, r) ? NULL : "another carbon basis or currency";
+}
+
+static void add_region(const struct grid_view *v, struct caj_place *p, int region)
+{
+	for (int i = 0; i < p->n_regions; i++) {
+		if (p->regions[i] == region)
+			return;
+	}
+	const char *why = why_not_comparable(v, p->home, region);
+	if (why)
+		p->shift_disabled = why;
+	else if (has_capacity(v, region) && p->n_regions < (int)ARRAY_LEN(p->regions))
+		p->regions[p->n_regions++] = (int16_t)region;
+}
+
+void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+	       struct caj_place *p, struct caj_refusal *refusal)
+{
+	bool named;
+
+	*p = (struct caj_place){ 0 };
+	p->home = (int16_t)find_home(v, caj, job, &named, refusal);
+	p->constrained = caj->spec.n_relocate > 0 || caj->spec.home_region;
+	if (p->home >= 0)
+		add_region(v, p, p->home);
+	for (int i = 0; i < caj->spec.n_relocate; i++) {
+		int r = grid_view_find(v, caj->spec.relocate[i]);
+
+		if (r >= 0 && r != v->mean)
+			add_region(v, p, r);
+		else
+			(void)unknown_region(refusal, "spec.relocate.regions", caj->spec.relocate[i]);
+	}
+	/* A cluster whose nodes tell no region: time shift at home still works, and nothing is constrained. */
+	if (p->n_regions == 0 && p->home >= 0) {
+		p->regions[p->n_regions++] = p->home;
+		p->constrained = false;
+	}
+}
+
+int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_requests *requests)
+{
+	if (spec->power_watts_per_pod >= 0)
+		return spec->power_watts_per_pod * 1000;
+	return requests->cpu_milli * WATTS_PER_CORE +
+	       i64_mul_div(requests->memory_bytes, MILLIWATTS_PER_GIB, INT64_C(1) << 30) +
+	       requests->gpus * WATTS_PER_GPU * 1000;
+}
+
+int32_t caj_pods(const struct job *job)
+{
+	int32_t pods = MAX(job->parallelism, 1);
+
+	return job->completions > 0 ? MIN(pods, job->completions) : pods;
+}
+
+static struct planner_limit limit(const struct caj_limit *l)
+{
+	return (struct planner_limit){
+		.enforcement = !l->set ? PLANNER_LIMIT_NONE : l->hard ? PLANNER_LIMIT_HARD : PLANNER_LIMIT_SOFT,
+		.value = l->value,
+	};
+}
+
+void caj_to_planner(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+		    const struct caj_timing *t, const struct caj_place *place, struct planner_job *ret)
+{
+	const struct caj_spec *s = &caj->spec;
+	const struct caj_status *status = &caj->status;
+
+	*ret = (struct planner_job){
+		.id = caj->obj.meta.uid,
+		.earliest_ms = t->earliest_ms,
+		.latest_start_ms = t->latest_start_ms,
+		.duration_ms = MAX(t->duration_ms, 1),
+		.power_milliwatts = caj_pod_milliwatts(s, &job->template.requests) * caj_pods(job),
+		.spread_ms = t->spread_ms,
+		.weight_carbon = s->weights.carbon,
+		.weight_cost = s->weights.cost,
+		.weight_delay = s->weights.delay,
+		.weight_renewable = s->weights.renewable,
+		.max_carbon = limit(&s->max_carbon),
+		.max_price = limit(&s->max_price),
+		.min_renewable = limit(&s->min_renewable),
+		.regions = place->regions,
+		.n_regions = place->n_regions,
+		.home = place->home,
+		.critical = s->critical || caj->run_now,
+		.run_at_latest_on_no_data = s->run_at_latest_on_no_data,
+		.earlier_region = PLANNER_NO_REGION,
+	};
+	if (status->plan.n_segments > 0) {
+		ret->earlier_region = (int16_t)grid_view_find(v, status->plan.segments[0].region);
+		ret->earlier_start_ms = status->plan.segments[0].start_ms;
+	}
+}

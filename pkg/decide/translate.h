@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Our kinds to planner input: GridRegions to aligned columns, nodes to places, a CarbonAwareJob to a planner_job.
+ * Pure; everything is borrowed from the caller or taken from his arena. Operator, simulator and kubectl-carbon share it.
+ */
+#ifndef DECIDE_TRANSLATE_H
+#define DECIDE_TRANSLATE_H
+
+#include "api/carbonawarejob.h"
+#include "api/gridregion.h"
+#include "decide/timing.h"
+#include "k8s/types/job.h"
+#include "k8s/types/node.h"
+#include "planner/planner.h"
+
+/* Power of what a pod requests, where the user gives no watts (contracts 1: the node profile). */
+#define WATTS_PER_CORE 10
+#define MILLIWATTS_PER_GIB 400
+#define WATTS_PER_GPU 300
+
+/* The name of the home of a job that is pinned nowhere: the allocatable-weighted mean of all regions with nodes. */
+#define HOME_MEAN "mean"
+
+struct translate_config {
+	const char *default_region;    /* NULL = none */
+	int64_t max_forecast_age_ms;   /* older data count as unknown */
+	int32_t carbon_error_mg_per_kwh;
+	int32_t price_error_permille;
+};
+
+/* The node label that tells the pods of a region apart, for affinity; key NULL = its nodes share none. */
+struct region_label {
+	const char *key;
+	const char *const *values;
+	int n_values;
+};
+
+/* What one round sees. Regions are the GridRegions by name, then, if any region has nodes, HOME_MEAN. */
+struct grid_view {
+	int64_t now_ms;
+	const struct translate_config *config;
+	const struct gridregion **regions; /* sorted by name */
+	int n_regions;
+	int64_t *cpu_milli; /* per region: allocatable of its schedulable nodes; 0 = no node */
+	struct region_label *labels; /* per region */
+	int mean;	    /* index of HOME_MEAN in signals.regions, -1 if there is none */
+	struct planner_signals signals;
+};
+
+/*
+ * Aligns all forecasts on slots from now on. A region whose data are older than max_forecast_age_ms has only unknown
+ * values. nodes: all of the cluster.
+ */
+void grid_view_init(struct grid_view *v, const struct translate_config *config, int64_t now_ms,
+		    const struct gridregion *const *regions, int n_regions, const struct node *const *nodes,
+		    size_t n_nodes, struct arena *arena);
+/* Index by name (HOME_MEAN too), or -1. */
+int grid_view_find(const struct grid_view *v, const char *name);
+const char *grid_view_name(const struct grid_view *v, int region);
+
+/* Where a job may run. */
+struct caj_place {
+	int16_t home;
+	int16_t regions[CAJ_MAX_REGIONS + 1];
+	int n_regions;
+	bool constrained; /* the pods get an affinity to the regions: the user named a place */
+	const char *shift_disabled; /* why regions were left out of the comparison, NULL = none were */
+};
+
+/*
+ * Home: status.home once frozen, else spec.homeRegion, else the region that the template's nodeSelector pins, else the
+ * default region, else HOME_MEAN. Regions that have no node and do not scale from zero are left out, and those that
+ * cannot be compared with home (another basis or currency, or PlaceShiftDisabled). refusal: UnknownRegion.
+ */
+void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+	       struct caj_place *ret, struct caj_refusal *refusal);
+
+/* Power of one pod, mW; 0 = not known (nothing requested). */
+int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_requests *requests);
+/* Pods that run at once: the smaller of parallelism and completions, at least 1. */
+int32_t caj_pods(const struct job *job);
+
+/* Regions point into place. The earlier plan is that of `status`, if any. */
+void caj_to_planner(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+		    const struct caj_timing *t, const struct caj_place *place, struct planner_job *ret);
+
+#endif

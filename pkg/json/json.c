@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JSON trees over cJSON, and raw spans. */
+#include "json/json.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "json/internal.h"
+
+#define EXACT_MAX 9007199254740992.0 /* 2^53 */
+
+/* struct json is never defined: a pointer to it is a cJSON pointer, and only these two lines know. */
+static const cJSON *node(const struct json *j)
+{
+	return (const cJSON *)(const void *)j;
+}
+
+static const struct json *wrap(const cJSON *c)
+{
+	return (const struct json *)(const void *)c;
+}
+
+/* A copy in which every \u0000 is \ufffd: cJSON's strings end at the first NUL and would hide the rest. */
+static char *without_nul(const char *text, size_t len)
+{
+	char *copy = xmalloc(len);
+
+	memcpy(copy, text, len);
+	/* The text is known to be JSON: a backslash begins an escape, and is inside a string. */
+	for (size_t i = 0; i + 1 < len; i += copy[i] == '\\' ? 2 : 1)
+		if (copy[i] == '\\' && copy[i + 1] == 'u' && memcmp(copy + i + 2, "0000", 4) == 0)
+			memcpy(copy + i + 2, "fffd", 4);
+	return copy;
+}
+
+int json_parse(struct str text, struct json **ret, struct error *err)
+{
+	_cleanup_free_ char *copy = NULL;
+	struct json_scan s;
+	const char *from;
+	const char *end = NULL;
+	size_t len;
+	cJSON *root;
+
+	json_scan_init(&s, text);
+	from = (const char *)s.p;
+	len = (size_t)((const char *)s.end - from);
+	if (json_scan_value(&s, 0, err))
+		return -1;
+	json_scan_blank(&s);
+	if (s.p != s.end)
+		return json_scan_fail(&s, err, "more text behind the value");
+	if (s.nul)
+		from = copy = without_nul(from, len);
+	root = cJSON_ParseWithLengthOpts(from, len, &end, false);
+	/* The scanner let it pass, so this is memory. */
+	if (!root)
+		return error_set(err, ERR_INTERNAL, "cannot parse %zu bytes of JSON", len);
+	*ret = (struct json *)(void *)root;
+	return 0;
+}
+
+void json_free(struct json *j)
+{
+	cJSON_Delete((cJSON *)(void *)j);
+}
+
+static const struct json *get_str(const struct json *object, struct str key)
+{
+	if (json_is_object(object))
+		json_each (m, object)
+			if (str_is(key, json_key(m)))
+				return m;
+	return NULL;
+}
+
+const struct json *json_get(const struct json *object, const char *key)
+{
+	return get_str(object, str_from(key));
+}
+
+const struct json *json_at(const struct json *object, const char *path)
+{
+	struct str rest = str_from(path), key;
+
+	while (object && str_split(&rest, '.', &key))
+		object = get_str(object, key);
+	return object;
+}
+
+bool json_is_object(const struct json *j)
+{
+	return j && cJSON_IsObject(node(j));
+}
+
+bool json_is_array(const struct json *j)
+{
+	return j && cJSON_IsArray(node(j));
+}
+
+bool json_is_null(const struct json *j)
+{
+	return j && cJSON_IsNull(node(j));
+}
+
+bool json_is_number(const struct json *j)
+{
+	return j && cJSON_IsNumber(node(j));
+}
+
+const char *json_string(const struct json *j)
+{
+	return j && cJSON_IsString(node(j)) ? node(j)->valuestring : NULL;
+}
+
+bool json_i64(const struct json *j, int64_t *ret)
+{
+	double d;
+
+	if (!json_double(j, &d) || d != trunc(d) || fabs(d) > EXACT_MAX)
+		return false;
+	*ret = (int64_t)d;
+	return true;
+}
+
+bool json_double(const struct json *j, double *ret)
+{
+	if (!json_is_number(j) || !isfinite(node(j)->valuedouble))
+		return false;
+	*ret = node(j)->valuedouble;
+	return true;
+}
+
+bool json_bool(const struct json *j, bool *ret)
+{
+	if (!j || !cJSON_IsBool(node(j)))
+		return false;
+	*ret = cJSON_IsTrue(node(j));
+	return true;
+}
+
+bool json_time(const struct json *j, int64_t *ret_ms)
+{
+	const char *s = json_string(j);
+
+	return s && time_parse(str_from(s), ret_ms);
+}
+
+const char *json_kind(const struct json *j)
+{
+	if (!j)
+		return "absent";
+	switch (node(j)->type & 0xFF) {
+	case cJSON_String:
+		return "string";
+	case cJSON_Number:
+		return "number";
+	case cJSON_Object:
+		return "object";
+	case cJSON_Array:
+		return "array";
+	case cJSON_NULL:
+		return "null";
+	default:
+		return "true/false";
+	}
+}
+
+const struct json *json_first(const struct json *j)
+{
+	return j ? wrap(node(j)->child) : NULL;
+}
+
+const struct json *json_next(const struct json *j)
+{
+	return j ? wrap(node(j)->next) : NULL;
+}
+
+const char *json_key(const struct json *member)
+{
+	return member ? node(member)->string : NULL;
+}
+
+size_t json_len(const struct json *j)
+{
+	size_t n = 0;
+
+	json_each (child, j)
+		n++;
+	return n;
+}
+
+/* Moves to the value of the object's first member `key`; `depth` containers are open around the object. */
+static int raw_member(struct json_scan *s, struct str key, int depth, struct error *err)
+{
+	json_scan_blank(s);
+	if (s->p == s->end)
+		return json_scan_fail(s, err, "value missing");
+	if (*s->p != '{')
+		return error_set(err, ERR_NOT_FOUND, "no object to hold \"%.*s\"", STR_FMT(key));
+	if (depth >= JSON_MAX_DEPTH)
+		return json_scan_fail(s, err, "nested too deep");
+	s->p++;
+	json_scan_blank(s);
+	if (s->p < s->end && *s->p == '}')
+		return error_set(err, ERR_NOT_FOUND, "no member \"%.*s\"", STR_FMT(key));
+	for (;;) {
+		struct str name;
+
+		json_scan_blank(s);
+		if (json_scan_string(s, &name, err) || json_scan_expect(s, ':', err))
+			return -1;
+		if (json_scan_is(name, key))
+			return 0;
+		if (json_scan_value(s, depth + 1, err))
+			return -1;
+		json_scan_blank(s);
+		if (s->p < s->end && *s->p == '}')
+			return error_set(err, ERR_NOT_FOUND, "no member \"%.*s\"", STR_FMT(key));
+		if (json_scan_expect(s, ',', err))
+			return -1;
+	}
+}
+
+int json_raw_at(struct str text, const char *path, struct str *ret_raw, struct error *err)
+{
+	struct str rest = str_from(path), key;
+	const char *from;
+	struct json_scan s;
+	int depth = 0;
+
+	json_scan_init(&s, text);
+	while (str_split(&rest, '.', &key))
+		if (raw_member(&s, key, depth++, err))
+			return -1;
+	json_scan_blank(&s);
+	from = (const char *)s.p;
+	if (json_scan_value(&s, depth, err))
+		return -1;
+	*ret_raw = str_of(from, (size_t)((const char *)s.p - from));
+	return 0;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long one job's choice takes: 18 regions, 96 starts in each, after the round's prefix sums. Jobs differ from call
+ * to call so that nothing is learnt by heart; the median of the calls' means in batches, CPU time of this thread.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/rand.h"
+#include "planner/planner.h"
+
+#define REGIONS 18
+#define STARTS 96
+#define SLOTS (STARTS + 16) /* room for the longest run from the last start */
+#define JOBS 64
+#define BATCHES 401
+#define LIMIT_US 5
+
+struct world {
+	int32_t carbon[REGIONS][SLOTS], price[REGIONS][SLOTS], renewable[REGIONS][SLOTS];
+	struct planner_region regions[REGIONS];
+	struct planner_signals signals;
+	int16_t allowed[REGIONS];
+	struct planner_job jobs[JOBS];
+};
+
+static double cpu_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static void world_fill(struct world *w)
+{
+	uint64_t seed = 1;
+
+	for (int r = 0; r < REGIONS; r++) {
+		for (int i = 0; i < SLOTS; i++) {
+			double day = sin((i + r) * 2 * M_PI / 48);
+
+			w->carbon[r][i] = (int32_t)(150e3 + 80e3 * day + 15e3 * rand_normal(&seed));
+			w->price[r][i] = (int32_t)(80e3 + 50e3 * day + 20e3 * rand_normal(&seed));
+			w->renewable[r][i] = (int32_t)(400 - 200 * day);
+		}
+		w->regions[r] = (struct planner_region){ .name = "r",
+							 .carbon_mg_per_kwh = w->carbon[r],
+							 .price_micros_per_kwh = w->price[r],
+							 .renewable_permille = w->renewable[r] };
+		w->allowed[r] = (int16_t)r;
+	}
+	w->signals = (struct planner_signals){ .slot_ms = SLOT_MS,
+					       .n_slots = SLOTS,
+					       .regions = w->regions,
+					       .n_regions = REGIONS,
+					       .carbon_error_mg_per_kwh = 20000,
+					       .price_error_permille = 100 };
+	for (int j = 0; j < JOBS; j++)
+		w->jobs[j] = (struct planner_job){ .id = "j",
+						   .latest_start_ms = (STARTS - 1) * SLOT_MS,
+						   .duration_ms = (10 + (int64_t)(rand_unit(&seed) * 470)) * MINUTE_MS,
+						   .power_milliwatts = 5000000,
+						   .spread_ms = j * SECOND_MS,
+						   .weight_carbon = 20 + j,
+						   .weight_cost = 30,
+						   .weight_delay = j % 3 * 5,
+						   .regions = w->allowed,
+						   .n_regions = REGIONS,
+						   .home = (int16_t)(j % REGIONS),
+						   .earlier_region = PLANNER_NO_REGION };
+}
+
+struct figures {
+	double median, p99;
+};
+
+static struct figures measure(const struct planner_round *round, const struct world *w)
+{
+	static double us[BATCHES];
+	struct planner_result result;
+	int64_t sum = 0;
+
+	for (int b = 0; b < BATCHES; b++) {
+		double begin = cpu_us();
+
+		for (int j = 0; j < JOBS; j++) {
+			planner_choose(round, &w->jobs[j], &result);
+			sum += result.choice.start_ms;
+		}
+		us[b] = (cpu_us() - begin) / JOBS;
+	}
+	qsort(us, BATCHES, sizeof(us[0]), compare);
+	if (sum == 0)
+		printf("# every job at once: the bench measures nothing\n");
+	return (struct figures){ us[BATCHES / 2], us[BATCHES * 99 / 100] };
+}
+
+int main(void)
+{
+	struct world *w = xcalloc(1, sizeof(*w));
+	struct arena arena;
+	struct planner_round round;
+	struct figures plain, checked;
+	double begin, init_us;
+
+	world_fill(w);
+	arena_init(&arena, 1024 * 1024, 16 * 1024 * 1024);
+	begin = cpu_us();
+	planner_round_init(&round, &w->signals, w->jobs, JOBS, &arena);
+	init_us = cpu_us() - begin;
+	plain = measure(&round, w);
+
+	/* The general path: a power limit that binds here and there, and a soft limit on the mean. */
+	for (int r = 0; r < REGIONS; r++)
+		w->regions[r].power_limit_milliwatts = 20000000;
+	for (int j = 0; j < JOBS; j++)
+		w->jobs[j].max_carbon = (struct planner_limit){ PLANNER_LIMIT_SOFT, 200000 };
+	planner_round_init(&round, &w->signals, w->jobs, JOBS, &arena);
+	for (int r = 0; r < REGIONS; r++)
+		planner_reserve(&round, r, (20 + r) * SLOT_MS, (40 + r) * SLOT_MS, 18000000);
+	checked = measure(&round, w);
+
+	printf("bench planner-one candidates=%d median_us=%.2f p99_us=%.2f checked_us=%.2f init_us=%.0f limit=%dus\n",
+	       REGIONS * STARTS, plain.median, plain.p99, checked.median, init_us, LIMIT_US);
+	arena_release(&arena);
+	free(w);
+	return 0;
+}
