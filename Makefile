@@ -9,7 +9,7 @@ PREFIX  ?= /usr/local
 MODULES ?= $(notdir $(wildcard pkg/*))
 DEPS    := libcurl libcjson yaml-0.1 libwebsockets openssl
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wmissing-prototypes -Wstrict-prototypes \
-           -Wwrite-strings -Wpointer-arith -Wundef -Wformat=2
+           -Wwrite-strings -Wpointer-arith -Wundef -Wformat=2 -Wno-format-truncation
 HARDEN  := -fstack-protector-strong -fPIE
 OPT     ?= -O2 -g
 # SAN=address or SAN=thread build the same tree with a sanitizer; see the targets asan and tsan.

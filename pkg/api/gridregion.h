@@ -43,7 +43,7 @@ struct grid_forecast {
 	int64_t start_ms;  /* TIME_NONE: no forecast */
 	int64_t slot_ms;   /* as published: 30 min */
 	int64_t issued_ms; /* of the carbon forecast */
-	int n;		   /* slots, at most GRIDREGION_MAX_SLOTS */
+	int n;             /* slots, at most GRIDREGION_MAX_SLOTS */
 	const int32_t *carbon_p10, *carbon_p50, *carbon_p90;
 	const int32_t *price_p10, *price_p50, *price_p90;
 	const int32_t *renewable;
@@ -63,7 +63,7 @@ struct grid_source {
 	const char *provider;
 	const char *zone;
 	const char *product;
-	const char *note;     /* e.g. "household shape proxy", "derived", or why an earlier source of the chain failed */
+	const char *note; /* e.g. "household shape proxy", "derived", or why an earlier source of the chain failed */
 	const char *currency; /* ISO 4217, price only */
 	int64_t issued_ms;
 	int64_t fetched_ms;
@@ -78,10 +78,9 @@ struct gridregion {
 	struct object obj;
 	/* spec */
 	const char *display_name;
-	struct pairs node_selector; /* all must match; besides the label loadshift.io/region = name */
+	struct pairs node_selector;       /* all must match; besides the label loadshift.io/region = name */
 	const char *const *cloud_regions; /* values of topology.kubernetes.io/region that mean this region */
 	int n_cloud_regions;
-	const char *time_zone;
 	const char *group; /* regions of a group are ranked against each other; NULL = by itself */
 	struct gridregion_source_spec carbon_chain[GRIDREGION_MAX_CHAIN], price_chain[GRIDREGION_MAX_CHAIN];
 	int n_carbon_chain, n_price_chain;
@@ -113,17 +112,20 @@ static inline const struct gridregion *gridregion_of(const struct object *o)
 /*
  * The region a node belongs to: its label loadshift.io/region when it names one of `regions`; else a region whose
  * nodeSelector matches; else the one whose cloudRegions has its topology.kubernetes.io/region. -1 when there is none.
- * Several by the same rule: the first by name. labels: see object_label().
+ * Several by the same rule: the first by name.
  */
 int gridregion_of_node(const struct gridregion *const *regions, int n, const struct object_meta *node);
 
 /* Value of a forecast column (or of recent) at that time, GRID_UNKNOWN outside or missing. */
 int32_t grid_forecast_at(const struct grid_forecast *f, const int32_t *column, int64_t ms);
-/* Actual or estimated value of a past slot, GRID_UNKNOWN if not there. */
+/* The best that is known of a past slot, whatever its kind; GRID_UNKNOWN if not there. */
 int32_t grid_recent_carbon_at(const struct grid_recent *r, int64_t ms);
 int32_t grid_recent_price_at(const struct grid_recent *r, int64_t ms);
 
-/* The status part as JSON ("status": {...} without the key) from a struct filled by the data side. */
+/*
+ * The status part as JSON ("status": {...} without the key) from a struct filled by the data side. Its `summary`, the
+ * texts of kubectl's columns, is made from the figures. Unknown figures and empty columns are left out.
+ */
 void gridregion_encode_status(const struct gridregion *r, struct buf *out);
 
 #endif

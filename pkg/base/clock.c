@@ -209,10 +209,10 @@ char *time_format_minute(int64_t ms, char out[TIME_TEXT])
 char *time_format_duration(int64_t ms, char out[TIME_TEXT])
 {
 	const char *sign = ms < 0 ? "-" : "";
-	int64_t s = (ms < 0 ? -ms : ms) / SECOND_MS;
+	uint64_t s = (ms < 0 ? 0 - (uint64_t)ms : (uint64_t)ms) / SECOND_MS;
 
 	if (s >= 86400)
-		(void)snprintf(out, TIME_TEXT, "%s%dd%dh", sign, (int)(s / 86400), (int)(s / 3600 % 24));
+		(void)snprintf(out, TIME_TEXT, "%s%" PRIu64 "d%dh", sign, s / 86400, (int)(s / 3600 % 24));
 	else if (s >= 3600)
 		(void)snprintf(out, TIME_TEXT, "%s%dh%02dm", sign, (int)(s / 3600), (int)(s / 60 % 60));
 	else if (s >= 60)

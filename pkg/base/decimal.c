@@ -41,7 +41,8 @@ bool decimal_parse(struct str s, int scale, int64_t *ret)
 				return false;
 			continue;
 		}
-		if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, c - '0', &v))
+		/* Counting downwards covers INT64_MIN too. */
+		if (__builtin_mul_overflow(v, 10, &v) || __builtin_sub_overflow(v, c - '0', &v))
 			return false;
 		if (places >= 0)
 			places++;
@@ -52,7 +53,9 @@ bool decimal_parse(struct str s, int scale, int64_t *ret)
 		if (__builtin_mul_overflow(v, 10, &v))
 			return false;
 	}
-	*ret = negative ? -v : v;
+	if (!negative && __builtin_sub_overflow((int64_t)0, v, &v))
+		return false;
+	*ret = v;
 	return true;
 }
 

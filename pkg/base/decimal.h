@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fixed-point decimals: an int64 and a number of decimal places that the caller knows (3 for milli, 6 for micro).
+ * Fixed-point decimals: an int64 and a number of decimal places that the caller knows (3 for milli, 6 for micro; 0 to 12).
  * Money and energy are never kept in floating point once written down. Pure; thread: any.
  */
 #ifndef BASE_DECIMAL_H

@@ -6,8 +6,11 @@
 
 int error_setv(struct error *err, enum error_code code, const char *fmt, va_list args)
 {
-	*err = (struct error){ .code = code };
-	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, args);
+	struct error e = { .code = code };
+
+	/* Not in place: an argument may well be err->msg. */
+	(void)vsnprintf(e.msg, sizeof(e.msg), fmt, args);
+	*err = e;
 	return -1;
 }
 
@@ -36,13 +39,14 @@ int error_errno(struct error *err, enum error_code code, int errnum, const char 
 
 int error_wrap(struct error *err, const char *fmt, ...)
 {
-	char msg[sizeof(err->msg)];
+	char prefix[sizeof(err->msg)], msg[sizeof(err->msg)];
 	va_list args;
 
-	memcpy(msg, err->msg, sizeof(msg));
 	va_start(args, fmt);
-	(void)vsnprintf(err->msg, sizeof(err->msg), fmt, args);
+	(void)vsnprintf(prefix, sizeof(prefix), fmt, args);
 	va_end(args);
+	memcpy(msg, err->msg, sizeof(msg));
+	memcpy(err->msg, prefix, sizeof(prefix));
 	size_t len = strlen(err->msg);
 	(void)snprintf(err->msg + len, sizeof(err->msg) - len, ": %s", msg);
 	return -1;

@@ -18,7 +18,7 @@ void extender_scratch_release(struct extender_scratch *s)
 static void find_regions(const struct extender_snapshot *s, struct extender_scratch *scratch,
 			 struct extender_counts *ret)
 {
-	size_t n = scratch->args.candidates.len;
+	size_t n = scratch->args.names.len;
 
 	memset(ret, 0, sizeof(*ret));
 	if (scratch->regions.cap < n) {
@@ -28,7 +28,7 @@ static void find_regions(const struct extender_snapshot *s, struct extender_scra
 	scratch->regions.len = n;
 	for (size_t i = 0; i < n; i++) {
 		char buf[EXTENDER_MAX_NAME];
-		struct str name = cursor_decode(scratch->args.candidates.ptr[i].name, buf, sizeof(buf));
+		struct str name = cursor_decode(scratch->args.names.ptr[i], buf, sizeof(buf));
 		unsigned region = extender_snapshot_region(s, name);
 
 		scratch->regions.ptr[i] = (uint8_t)region;
@@ -56,12 +56,12 @@ static const struct {
 static int write_scores(const struct extender_scratch *scratch, const uint8_t *score, struct buf *out,
 			struct error *err)
 {
-	const struct extender_candidate *c = scratch->args.candidates.ptr;
-	size_t n = scratch->args.candidates.len, room = 2;
+	const struct cursor_text *c = scratch->args.names.ptr;
+	size_t n = scratch->args.names.len, room = 2;
 	char *p;
 
 	for (size_t i = 0; i < n; i++)
-		room += c[i].name.raw.len + sizeof(HOST) + sizeof(score_tails[0].text);
+		room += c[i].raw.len + sizeof(HOST) + sizeof(score_tails[0].text);
 	if (buf_reserve(out, room))
 		return too_large(err);
 	p = out->ptr + out->len;
@@ -71,8 +71,8 @@ static int write_scores(const struct extender_scratch *scratch, const uint8_t *s
 
 		memcpy(p, HOST, sizeof(HOST) - 1);
 		p += sizeof(HOST) - 1;
-		memcpy(p, c[i].name.raw.ptr, c[i].name.raw.len);
-		p += c[i].name.raw.len;
+		memcpy(p, c[i].raw.ptr, c[i].raw.len);
+		p += c[i].raw.len;
 		memcpy(p, score_tails[s].text, sizeof(score_tails[s].text));
 		p += score_tails[s].len;
 	}
@@ -84,10 +84,10 @@ static int write_scores(const struct extender_scratch *scratch, const uint8_t *s
 	return 0;
 }
 
-static void add_name(struct buf *out, const struct extender_candidate *c)
+static void add_name(struct buf *out, const struct cursor_text *name)
 {
 	buf_addc(out, '"');
-	buf_addstr(out, c->name.raw);
+	buf_addstr(out, name->raw);
 	buf_addc(out, '"');
 }
 
@@ -97,18 +97,16 @@ static void write_kept(const struct extender_scratch *scratch, const struct exte
 	bool comma = false;
 
 	buf_adds(out, a->whole_nodes ? "{\"Nodes\":{\"items\":[" : "{\"NodeNames\":[");
-	for (size_t i = 0; i < a->candidates.len; i++) {
-		const struct extender_candidate *c = &a->candidates.ptr[i];
-
+	for (size_t i = 0; i < a->names.len; i++) {
 		if (f && f->drop[scratch->regions.ptr[i]] != EXTENDER_KEEP)
 			continue;
 		if (comma)
 			buf_addc(out, ',');
 		comma = true;
 		if (a->whole_nodes)
-			buf_addstr(out, c->node);
+			buf_addstr(out, a->nodes.ptr[i]);
 		else
-			add_name(out, c);
+			add_name(out, &a->names.ptr[i]);
 	}
 	buf_adds(out, a->whole_nodes ? "]}" : "]");
 }
@@ -119,7 +117,7 @@ static void write_dropped(const struct extender_scratch *scratch, const struct e
 	bool comma = false;
 
 	buf_adds(out, ",\"FailedAndUnresolvableNodes\":{");
-	for (size_t i = 0; i < a->candidates.len; i++) {
+	for (size_t i = 0; i < a->names.len; i++) {
 		unsigned drop = f->drop[scratch->regions.ptr[i]];
 
 		if (drop == EXTENDER_KEEP)
@@ -127,7 +125,7 @@ static void write_dropped(const struct extender_scratch *scratch, const struct e
 		if (comma)
 			buf_addc(out, ',');
 		comma = true;
-		add_name(out, &a->candidates.ptr[i]);
+		add_name(out, &a->names.ptr[i]);
 		buf_addc(out, ':');
 		buf_adds(out, drop_reasons[drop]);
 	}
@@ -167,20 +165,20 @@ int extender_answer(enum extender_verb verb, struct str body, const struct exten
 	extender_wish_parse(&scratch->args, &scratch->wish);
 	*ret = (struct extender_outcome){ .ranking = snapshot ? EXTENDER_RANKED : EXTENDER_NOT_SYNCED,
 					  .bad_annotations = scratch->wish.bad,
-					  .candidates = scratch->args.candidates.len };
-	if (snapshot)
-		find_regions(snapshot, scratch, &counts);
+					  .candidates = scratch->args.names.len };
 	if (verb == EXTENDER_PRIORITIZE) {
-		if (snapshot) {
-			extender_decide_scores(snapshot, &counts, &scratch->wish, now_ms, &scores);
-			ret->ranking = scores.ranking;
-		}
-		return write_scores(scratch, snapshot ? scores.score : NULL, ret_reply, err);
+		if (!snapshot)
+			return write_scores(scratch, NULL, ret_reply, err);
+		find_regions(snapshot, scratch, &counts);
+		extender_decide_scores(snapshot, &counts, &scratch->wish, now_ms, &scores);
+		ret->ranking = scores.ranking;
+		return write_scores(scratch, scores.score, ret_reply, err);
 	}
-	if (snapshot) {
-		extender_decide_filter(snapshot, &counts, &scratch->wish, now_ms, &filter);
-		ret->lifted_regions = filter.lifted_regions;
-		ret->lifted_caps = filter.lifted_caps;
-	}
-	return write_filter(scratch, snapshot ? &filter : NULL, ret_reply, err);
+	if (!snapshot || !extender_wish_limits(&scratch->wish))
+		return write_filter(scratch, NULL, ret_reply, err);
+	find_regions(snapshot, scratch, &counts);
+	extender_decide_filter(snapshot, &counts, &scratch->wish, now_ms, &filter);
+	ret->lifted_regions = filter.lifted_regions;
+	ret->lifted_caps = filter.lifted_caps;
+	return write_filter(scratch, &filter, ret_reply, err);
 }

@@ -14,7 +14,8 @@ static const char *const twice = "a key stands there twice";
 
 void extender_args_release(struct extender_args *a)
 {
-	vec_release(&a->candidates);
+	vec_release(&a->names);
+	vec_release(&a->nodes);
 }
 
 /* The next key of an object that is read; keys are short, so longer ones are none of ours and come out empty. */
@@ -98,14 +99,7 @@ static void read_pod(struct cursor *c, struct extender_args *a)
 	}
 }
 
-static struct extender_candidate *add_candidate(struct cursor *c, struct extender_args *a)
-{
-	struct extender_candidate *n = vec_push(&a->candidates, EXTENDER_MAX_CANDIDATES);
-
-	if (!n)
-		cursor_fail(c, "too many nodes");
-	return n;
-}
+static const char *const too_many = "too many nodes";
 
 static void read_names(struct cursor *c, struct extender_args *a)
 {
@@ -114,10 +108,12 @@ static void read_names(struct cursor *c, struct extender_args *a)
 	(void)cursor_peek(c);
 	begin = c->p;
 	for (cursor_array(c, "NodeNames must be an array"); cursor_element(c);) {
-		struct extender_candidate *n = add_candidate(c, a);
+		struct cursor_text *name = vec_push(&a->names, EXTENDER_MAX_CANDIDATES);
 
-		if (n)
-			cursor_string(c, &n->name, "a name in NodeNames must be a string");
+		if (name)
+			cursor_string(c, name, "a name in NodeNames must be a string");
+		else
+			cursor_fail(c, too_many);
 	}
 	a->names_text = str_of(begin, (size_t)(c->p - begin));
 }
@@ -136,23 +132,29 @@ static void read_node_metadata(struct cursor *c, struct cursor_text *ret_name)
 	}
 }
 
-static void read_node(struct cursor *c, struct extender_candidate *n)
+static void read_node(struct cursor *c, struct extender_args *a)
 {
+	struct cursor_text *name = vec_push(&a->names, EXTENDER_MAX_CANDIDATES);
+	struct str *node = vec_push(&a->nodes, EXTENDER_MAX_CANDIDATES);
 	bool seen = false;
 	const char *begin;
 	struct str key;
 	char buf[64];
 
+	if (!name || !node) {
+		cursor_fail(c, too_many);
+		return;
+	}
 	(void)cursor_peek(c);
 	begin = c->p;
 	for (cursor_object(c, "a Node must be an object"); next_key(c, &key, buf);) {
 		if (!str_is(key, "metadata"))
 			cursor_skip(c);
 		else if (once(c, &seen))
-			read_node_metadata(c, &n->name);
+			read_node_metadata(c, name);
 	}
-	n->node = str_of(begin, (size_t)(c->p - begin));
-	if (str_empty(n->name.raw))
+	*node = str_of(begin, (size_t)(c->p - begin));
+	if (str_empty(name->raw))
 		cursor_fail(c, "a Node has no metadata.name");
 }
 
@@ -166,12 +168,8 @@ static void read_nodes(struct cursor *c, struct extender_args *a)
 		if (!str_is(key, "items")) {
 			cursor_skip(c);
 		} else if (once(c, &seen) && !cursor_null(c)) {
-			for (cursor_array(c, "Nodes.items must be an array"); cursor_element(c);) {
-				struct extender_candidate *n = add_candidate(c, a);
-
-				if (n)
-					read_node(c, n);
-			}
+			for (cursor_array(c, "Nodes.items must be an array"); cursor_element(c);)
+				read_node(c, a);
 		}
 	}
 }
@@ -199,7 +197,7 @@ int extender_args_parse(struct extender_args *a, struct str body, struct error *
 	char buf[64];
 
 	memset(a->annotations, 0, sizeof(a->annotations));
-	a->candidates.len = 0;
+	a->names.len = a->nodes.len = 0;
 	a->whole_nodes = false;
 	if (str_empty(body))
 		return error_set(err, ERR_INVALID, "the body is empty: ExtenderArgs expected");
@@ -214,8 +212,8 @@ int extender_args_parse(struct extender_args *a, struct str body, struct error *
 			cursor_skip(&c);
 	}
 	if (cursor_end(&c))
-		return error_set(err, a->candidates.len == EXTENDER_MAX_CANDIDATES ? ERR_LIMIT : ERR_INVALID,
-				 "ExtenderArgs: %s, at byte %td", c.problem, c.p - c.start);
+		return error_set(err, c.problem == too_many ? ERR_LIMIT : ERR_INVALID, "ExtenderArgs: %s, at byte %td",
+				 c.problem, c.p - c.start);
 	if (!pod)
 		return error_set(err, ERR_INVALID, "ExtenderArgs: Pod is missing (keys are Pascal case)");
 	if (!listed)

@@ -28,17 +28,13 @@ enum extender_annotation {
 /* "regions", "expected-duration-seconds", ... */
 extern const char *const extender_annotation_names[EXTENDER_N_ANNOTATIONS];
 
-struct extender_candidate {
-	struct cursor_text name;
-	struct str node; /* the Node's text when whole nodes were sent, else STR_NULL */
-};
-
-/* Views into the body. The vector's memory is kept from request to request. */
+/* Views into the body. The vectors' memory is kept from request to request. */
 struct extender_args {
 	struct cursor_text annotations[EXTENDER_N_ANNOTATIONS]; /* raw.ptr NULL = not set */
-	VEC(struct extender_candidate) candidates;
-	bool whole_nodes;      /* the reply must hold Nodes, not NodeNames */
-	struct str names_text; /* the NodeNames array as it stands in the body */
+	VEC(struct cursor_text) names;                          /* of the candidate nodes */
+	VEC(struct str) nodes;                                  /* their whole texts, if `whole_nodes` */
+	bool whole_nodes;                                       /* the reply must hold Nodes, not NodeNames */
+	struct str names_text; /* the NodeNames array as it stands in the body, if not */
 };
 
 #define EXTENDER_ARGS_INIT \

@@ -3,6 +3,7 @@
 #include "extender/extender.h"
 
 #include "base/alloc.h"
+#include "base/resident.h"
 #include "extender/answer.h"
 #include "k8s/informer.h"
 #include "metrics/metrics.h"
@@ -105,6 +106,7 @@ static void rebuild(void *arg)
 {
 	struct object_list nodes = { 0 }, gridregions = { 0 };
 	struct extender *e = arg;
+	bool first = !extender_synced(e);
 	MUTEX_GUARD(&e->mutex);
 
 	e->rebuild_due = false;
@@ -119,6 +121,8 @@ static void rebuild(void *arg)
 	extender_holder_set(&e->holder, build_snapshot(&nodes, &gridregions));
 	object_list_release(&nodes);
 	object_list_release(&gridregions);
+	if (first)
+		resident_trim();
 }
 
 static void rebuild_soon(struct extender *e)
@@ -195,7 +199,7 @@ static void handle(struct http_exchange *x, void *arg)
 	}
 	if (e->reply.cap > KEEP_REPLY)
 		buf_release(&e->reply);
-	if (e->scratch.args.candidates.cap > KEEP_CANDIDATES)
+	if (e->scratch.args.names.cap > KEEP_CANDIDATES)
 		extender_scratch_release(&e->scratch);
 }
 

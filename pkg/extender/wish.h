@@ -34,6 +34,11 @@ struct extender_wish {
 
 /* ret holds views into the body behind args. */
 void extender_wish_parse(const struct extender_args *args, struct extender_wish *ret);
+/* There is something for /filter to do. */
+static inline bool extender_wish_limits(const struct extender_wish *w)
+{
+	return w->regions.ptr || w->max_carbon_mg_per_kwh != INT64_MAX || w->max_price_micros_per_kwh != INT64_MAX;
+}
 /* The list names that region. */
 bool extender_wish_allows(const struct extender_wish *w, const char *region);
 

@@ -56,7 +56,7 @@ struct http_loop {
 	pthread_t thread;
 	pthread_mutex_t mutex;
 	struct tasks posted; /* under the mutex */
-	bool stop;	     /* under the mutex */
+	bool stop;           /* under the mutex */
 	/* Net thread only. */
 	struct http_call *calls;
 	size_t n_calls;

@@ -202,8 +202,8 @@ int request_parse(struct request *r, char *text, size_t len)
 			return 400;
 		n = (size_t)(eol - 1 - line);
 		line[n] = '\0';
-		status = line == text ? parse_request_line(r, text, line, n, &http10) :
-					parse_header_line(r, text, line, n);
+		status = line == text ? parse_request_line(r, text, line, n, &http10)
+				      : parse_header_line(r, text, line, n);
 		if (status)
 			return status;
 		line = eol + 1;

@@ -22,7 +22,7 @@ struct request_header {
 
 struct request {
 	uint32_t method;
-	uint32_t path;	/* percent-decoded */
+	uint32_t path;  /* percent-decoded */
 	uint32_t query; /* raw; of an empty text when there was none */
 	struct request_header headers[REQUEST_MAX_HEADERS];
 	size_t n_headers;
@@ -33,8 +33,8 @@ struct request {
 };
 
 /*
- * The length of the head with its empty line, or 0 when that has not come yet. Bytes before `from` were searched before.
- * More bytes than the head may follow.
+ * The length of the head with its empty line, or 0 when that has not come yet. Bytes before `from` were searched
+ * before. More bytes than the head may follow.
  */
 size_t request_head_len(struct str data, size_t from);
 /*
@@ -49,19 +49,27 @@ bool request_unescape(char *s, bool plus);
 
 /* Decoder of the chunked transfer coding; zeroed at first. */
 struct request_chunks {
-	enum { CHUNK_SIZE, CHUNK_EXT, CHUNK_SIZE_LF, CHUNK_DATA, CHUNK_DATA_CR, CHUNK_DATA_LF, CHUNK_TRAILER,
-	       CHUNK_TRAILER_LF, CHUNK_DONE } state;
-	uint64_t left;	 /* of the chunk at hand */
-	size_t digits;	 /* of the size line */
+	enum {
+		CHUNK_SIZE,
+		CHUNK_EXT,
+		CHUNK_SIZE_LF,
+		CHUNK_DATA,
+		CHUNK_DATA_CR,
+		CHUNK_DATA_LF,
+		CHUNK_TRAILER,
+		CHUNK_TRAILER_LF,
+		CHUNK_DONE
+	} state;
+	uint64_t left;   /* of the chunk at hand */
+	size_t digits;   /* of the size line */
 	size_t overhead; /* bytes of extensions and trailers so far, bounded */
-	size_t line;	 /* length of the trailer line */
+	size_t line;     /* length of the trailer line */
 };
 
 /*
  * Decodes what it can: appends to `body` at most max_body bytes, *ret_used says how much input was taken; all of it
  * unless the end came (state CHUNK_DONE). Returns 0, 400 or 413.
  */
-int request_chunks_feed(struct request_chunks *c, struct str data, struct buf *body, size_t max_body,
-			size_t *ret_used);
+int request_chunks_feed(struct request_chunks *c, struct str data, struct buf *body, size_t max_body, size_t *ret_used);
 
 #endif

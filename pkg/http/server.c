@@ -11,7 +11,7 @@
 
 #define ACCEPT_BACKLOG 512
 #define ACCEPT_AT_ONCE 64
-#define TLS_CHECK_MS (10 * SECOND_MS)
+#define TLS_CHECK_MS (2 * SECOND_MS)
 static const char protocol_name[] = "http";
 
 static void server_free(struct http_server *s)
@@ -52,6 +52,8 @@ static void take_answers(struct http_server *s)
 	}
 }
 
+static void sweep(lws_sorted_usec_list_t *sul);
+
 static void begin_stop(struct http_server *s, int64_t grace_ms)
 {
 	s->stopping = true;
@@ -61,6 +63,7 @@ static void begin_stop(struct http_server *s, int64_t grace_ms)
 	for (struct http_conn *c = s->conns; c; c = c->next)
 		if (c->state == CONN_IDLE)
 			conn_kill(c);
+	lws_sul_schedule(s->context, 0, &s->sweep, sweep, 1);
 }
 
 static void woken(struct http_server *s)
@@ -165,8 +168,8 @@ static int open_socket(const struct http_server_config *cfg, const struct addrin
 	if (a->ai_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
 	if (bind(fd, a->ai_addr, a->ai_addrlen) || listen(fd, ACCEPT_BACKLOG))
-		return error_errno(err, errno == EACCES ? ERR_DENIED : ERR_UNAVAILABLE, errno, "%s: listen on %s port %d",
-				   cfg->name, address, cfg->port);
+		return error_errno(err, errno == EACCES ? ERR_DENIED : ERR_UNAVAILABLE, errno,
+				   "%s: listen on %s port %d", cfg->name, address, cfg->port);
 	*ret_fd = fd;
 	fd = -1;
 	return 0;
@@ -226,6 +229,9 @@ static int open_context(struct http_server *s, int listen_fd, struct error *err)
 		.pt_serv_buf_size = CONN_READ_BYTES + LWS_PRE,
 		.fd_limit_per_thread = (unsigned int)s->max_connections + 16,
 		.max_http_header_pool = 1,
+		/* Also spares us a TLS client context, which would read the system's CAs, and leak in a second server.
+		 */
+		.options = LWS_SERVER_OPTION_ADOPT_APPLY_LISTEN_ACCEPT_CONFIG,
 		.timeout_secs = (unsigned int)(s->request_timeout_ms / SECOND_MS) + 2,
 		.vhost_name = s->name,
 		.user = s,
@@ -233,7 +239,7 @@ static int open_context(struct http_server *s, int listen_fd, struct error *err)
 	lws_sock_file_fd_type fd = { .filefd = listen_fd };
 
 	if (s->tls.ctx)
-		info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT | LWS_SERVER_OPTION_CREATE_VHOST_SSL_CTX;
 	/* A library does not write to stderr; what matters comes back as an error. */
 	lws_set_log_level(0, NULL);
 	s->context = lws_create_context(&info);

@@ -43,8 +43,8 @@ struct http_exchange {
 	struct http_server *server;
 	struct http_conn *conn; /* NULL = orphan; under server->mutex while `held` */
 	/* Under server->mutex. */
-	bool running;  /* the handler has not returned yet */
-	bool held;     /* it returned without an answer */
+	bool running; /* the handler has not returned yet */
+	bool held;    /* it returned without an answer */
 	bool answered;
 	struct http_exchange *next;
 
@@ -88,7 +88,7 @@ struct http_conn {
 	struct http_exchange *x;
 	struct request_chunks chunks;
 	size_t searched;  /* of the head */
-	size_t sent;	  /* position in x->out */
+	size_t sent;      /* position in x->out */
 	size_t lingered;  /* bytes thrown away */
 	struct buf ahead; /* what came before its turn; read up to ahead_used */
 	size_t ahead_used;
@@ -98,7 +98,7 @@ struct http_tls_files {
 	char *cert;
 	char *key;
 	char *client_ca;
-	SSL_CTX *ctx;	/* current certificate, key and client CA; server thread only once it runs */
+	SSL_CTX *ctx;   /* current certificate, key and client CA; server thread only once it runs */
 	uint64_t stamp; /* of the files that ctx was made from */
 };
 
@@ -131,7 +131,7 @@ struct http_server {
 
 	pthread_mutex_t mutex;
 	struct http_exchange *answered_first, *answered_last; /* late answers, oldest first */
-	int refs;					      /* the owner and every orphan */
+	int refs;                                             /* the owner and every orphan */
 	bool stop_asked;
 	int64_t stop_grace_ms;
 };

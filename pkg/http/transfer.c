@@ -321,8 +321,10 @@ static int check_url(struct http_transfer *t, CURLU *url, struct error *err)
 	if (user)
 		return fail(t, ERR_INVALID, "a user name in the URL is not accepted", err);
 	if (strcmp(scheme, "https") != 0 && !(t->req->allow_plain && strcmp(scheme, "http") == 0))
-		return fail(t, ERR_INVALID, strcmp(scheme, "http") == 0 ? "plain http is not allowed here" :
-			    "the URL is not http or https", err);
+		return fail(t, ERR_INVALID,
+			    strcmp(scheme, "http") == 0 ? "plain http is not allowed here"
+							: "the URL is not http or https",
+			    err);
 	return 0;
 }
 
@@ -354,8 +356,9 @@ static int set_up(struct http_transfer *t, bool same_origin)
 	set_time_left(t);
 	set_method(t);
 	set_headers(t, same_origin);
-	set_tls(easy, same_origin || !req->tls ? req->tls : &(struct http_tls){ .ca_file = req->tls->ca_file,
-										.ca_pem = req->tls->ca_pem });
+	set_tls(easy, same_origin || !req->tls
+			      ? req->tls
+			      : &(struct http_tls){ .ca_file = req->tls->ca_file, .ca_pem = req->tls->ca_pem });
 	return failed ? -1 : 0;
 }
 
@@ -430,8 +433,8 @@ static int follow(struct http_transfer *t, struct error *err)
 	}
 	same_origin = same_part(from, to, CURLUPART_SCHEME) && same_part(from, to, CURLUPART_HOST) &&
 		      same_part(from, to, CURLUPART_PORT);
-	downgrade = !same_part(from, to, CURLUPART_SCHEME) && t->location[0] &&
-		    strncasecmp(t->location, "http:", 5) == 0;
+	downgrade =
+		!same_part(from, to, CURLUPART_SCHEME) && t->location[0] && strncasecmp(t->location, "http:", 5) == 0;
 	if (downgrade || (!same_origin && !host_listed(to, t->req->redirect_hosts))) {
 		curl_url_cleanup(to);
 		return fail(t, ERR_DENIED, "redirected to a host that is not allowed", err);
@@ -454,7 +457,6 @@ static enum error_code code_of(CURLcode code)
 	case CURLE_SSL_INVALIDCERTSTATUS:
 		return ERR_DENIED;
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
 	case CURLE_BAD_FUNCTION_ARGUMENT:

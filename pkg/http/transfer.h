@@ -12,7 +12,7 @@
 struct http_transfer {
 	CURL *easy; /* borrowed */
 	const struct http_request *req;
-	CURLU *url;	 /* of the hop at hand */
+	CURLU *url; /* of the hop at hand */
 	struct curl_slist *lines;
 	char host[264]; /* "name:port", for messages */
 	char path[104];

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One job's start and region. */
+/* One job's start and region: the walk over the candidates, and what follows from what it finds. */
 #include "planner/internal.h"
 
-#include <assert.h>
 #include <math.h>
 
 struct candidate {
@@ -13,42 +12,6 @@ struct candidate {
 };
 
 #define NO_CANDIDATE ((struct candidate){ .objective = INFINITY, .region = PLANNER_NO_REGION })
-
-/*
- * One search. The objective is linear in the sums over a run, so that each candidate costs a handful of loads:
- *
- *	constant + delay_per_ms * (t - earliest) + k[CARBON] * carbon sum + k[PRICE] * price sum + ...
- *
- * The kernel in add_signal() and objective_of() add the same terms in the same order, and so agree to the last bit.
- */
-struct search {
-	const struct planner_round *round;
-	const struct planner_signals *signals;
-	const struct planner_job *job;
-	int64_t start_min_ms, latest_ms;
-	struct run at_start_min, at_latest;
-	int first, last;   /* slot borders from start_min to latest start, none if last < first */
-	int top;           /* the last border that is looked at: behind `last` lie those that the deadline forbids */
-	bool latest_apart; /* latest start is a candidate of its own */
-	int64_t whole;     /* the duration in slots, and what is over */
-	double part_ms;
-	bool needs_carbon; /* an unknown value makes a run incomparable */
-	bool blind;        /* nothing that has weight is known anywhere */
-	double k[N_SIGNALS], fill[N_SIGNALS];
-	double constant, delay_per_ms, noise;
-	bool broke_limit; /* some candidate broke a user's limit */
-	bool broke_hard;  /* some candidate is known to break a hard limit */
-
-	/* The region at hand, see enter_region(). */
-	int region;
-	const struct planner_columns *columns;
-	double region_constant;
-	bool checked;                    /* candidates can fail */
-	bool scarce;                     /* power is not sure to be there */
-
-	double delay[PLANNER_MAX_SLOTS]; /* constant and delay term of a start at border i */
-	int full[PLANNER_MAX_SLOTS + 1]; /* in the region at hand: the first slot from i on without room for this job */
-};
 
 /* What a walk over candidates finds. */
 struct tally {
@@ -64,268 +27,6 @@ struct tally {
 	{                                                                          \
 		.best = NO_CANDIDATE, .worst = NO_CANDIDATE, .wish = NO_CANDIDATE, \
 	}
-
-static double *weights_of(const struct planner_job *job, double w[4])
-{
-	double sum = (double)job->weight_carbon + job->weight_cost + job->weight_renewable + job->weight_delay;
-
-	sum = sum > 0 ? sum : 1;
-	w[CARBON] = job->weight_carbon / sum;
-	w[PRICE] = job->weight_cost / sum;
-	w[RENEWABLE] = job->weight_renewable / sum;
-	w[N_SIGNALS] = job->weight_delay / sum;
-	return w;
-}
-
-double planner_cost(const struct planner_job *job, double carbon_mg_per_kwh, double carbon_scale,
-		    double price_micros_per_kwh, double price_scale, double renewable_permille, double delay_fraction)
-{
-	double w[4], cost = 0;
-
-	weights_of(job, w);
-	if (!isnan(carbon_mg_per_kwh) && carbon_scale > 0)
-		cost += w[CARBON] * carbon_mg_per_kwh / carbon_scale;
-	if (!isnan(price_micros_per_kwh) && price_scale > 0)
-		cost += w[PRICE] * price_micros_per_kwh / price_scale;
-	if (!isnan(renewable_permille))
-		cost += w[RENEWABLE] * (1 - renewable_permille / 1000);
-	if (!isnan(delay_fraction))
-		cost += w[N_SIGNALS] * delay_fraction;
-	return cost;
-}
-
-/* What stands in for a signal in a region that knows nothing of it; false if no allowed region knows anything. */
-static bool stand_in(const struct search *s, enum signal sig, double *ret)
-{
-	double sum = 0;
-	int n = 0;
-
-	for (int i = 0; i < s->job->n_regions; i++) {
-		const struct column *c = &s->round->columns[s->job->regions[i]].signal[sig];
-
-		if (c->end == 0)
-			continue;
-		sum += c->fill;
-		n++;
-	}
-	*ret = n ? round(sum / n) : 0;
-	return n > 0;
-}
-
-static void search_weigh(struct search *s)
-{
-	const struct planner_job *job = s->job;
-	double w[4], duration = (double)job->duration_ms;
-	double scale[N_SIGNALS] = { s->round->carbon_scale, s->round->price_scale, -1000 };
-	double error[N_SIGNALS] = { s->signals->carbon_error_mg_per_kwh,
-				    s->round->price_scale * s->signals->price_error_permille / 1000, 0 };
-	bool known = false, wanted = false;
-
-	weights_of(job, w);
-	for (int i = 0; i < N_SIGNALS; i++) {
-		bool have = w[i] > 0 && stand_in(s, (enum signal)i, &s->fill[i]);
-
-		wanted |= w[i] > 0;
-		known |= have;
-		if (!have || scale[i] == 0)
-			continue;
-		s->k[i] = w[i] / (scale[i] * duration);
-		s->noise += w[i] * error[i] / scale[i];
-		if (i == RENEWABLE)
-			s->constant = w[i];
-	}
-	s->blind = wanted && !known;
-	s->needs_carbon = w[CARBON] > 0;
-	if (job->latest_start_ms > job->earliest_ms)
-		s->delay_per_ms = w[N_SIGNALS] / (double)(job->latest_start_ms - job->earliest_ms);
-}
-
-static int64_t border_ms(const struct search *s, int slot)
-{
-	return s->signals->first_slot_ms + slot * s->signals->slot_ms;
-}
-
-static double delay_term(const struct search *s, int64_t at_ms)
-{
-	return s->constant + s->delay_per_ms * (double)(at_ms - s->job->earliest_ms);
-}
-
-static void search_init(struct search *s, const struct planner_round *round, const struct planner_job *job)
-{
-	const struct planner_signals *sig = round->signals;
-	bool deferrable = job->latest_start_ms != TIME_NONE;
-	int64_t past;
-
-	assert(job->duration_ms > 0 && job->n_regions > 0);
-	memset(s, 0, offsetof(struct search, delay)); /* the arrays are filled as far as they are used */
-	s->round = round;
-	s->signals = sig;
-	s->job = job;
-	s->region = PLANNER_NO_REGION;
-	s->start_min_ms = MAX(sig->now_ms, job->earliest_ms);
-	s->latest_ms = deferrable ? MAX(job->latest_start_ms, s->start_min_ms) : s->start_min_ms;
-	s->at_start_min = planner_run(sig, s->start_min_ms, job->duration_ms);
-	s->at_latest = planner_run(sig, s->latest_ms, job->duration_ms);
-	s->first = MIN(s->at_start_min.from.slot + 1, sig->n_slots);
-	s->last = MIN(s->at_latest.from.slot, sig->n_slots - 1);
-	s->top = deferrable ? sig->n_slots - 1 : s->last;
-	past = border_ms(s, s->last);
-	s->latest_apart = s->latest_ms > s->start_min_ms && (s->last < s->first || past != s->latest_ms);
-	s->whole = job->duration_ms / sig->slot_ms;
-	s->part_ms = (double)(job->duration_ms % sig->slot_ms);
-	search_weigh(s);
-	for (int i = s->first; i <= s->top; i++)
-		s->delay[i] = delay_term(s, border_ms(s, i));
-}
-
-/* For each slot, the first one from it on whose reserved power leaves no room. */
-static void find_full(struct search *s, int64_t limit)
-{
-	int64_t room = limit - s->job->power_milliwatts;
-	int n = s->signals->n_slots;
-
-	s->full[n] = n + 1;
-	for (int i = n - 1; i >= 0; i--)
-		s->full[i] = s->columns->reserved[i] > room ? i : s->full[i + 1];
-}
-
-static void enter_region(struct search *s, int region)
-{
-	const struct planner_job *job = s->job;
-	int64_t limit = s->signals->regions[region].power_limit_milliwatts;
-
-	if (s->region == region)
-		return;
-	s->region = region;
-	s->columns = &s->round->columns[region];
-	s->region_constant = 0;
-	for (int i = 0; i < N_SIGNALS; i++) {
-		if (s->columns->signal[i].end == 0)
-			s->region_constant += s->k[i] * s->fill[i] * (double)job->duration_ms;
-	}
-	s->scarce = s->columns->reserved && s->columns->most_reserved > limit - job->power_milliwatts;
-	if (s->scarce)
-		find_full(s, limit);
-	s->checked = s->scarce || job->max_carbon.enforcement || job->max_price.enforcement ||
-		     job->min_renewable.enforcement;
-}
-
-static double objective_of(const struct search *s, const struct run *run)
-{
-	double slot_ms = (double)s->signals->slot_ms;
-	double v = delay_term(s, run->start_ms) + s->region_constant;
-
-	if (s->blind || (s->needs_carbon && !run_known(&s->columns->signal[CARBON], run)))
-		return INFINITY;
-	for (int i = 0; i < N_SIGNALS; i++) {
-		if (s->k[i] != 0)
-			v += s->k[i] * run_sum(&s->columns->signal[i], slot_ms, run);
-	}
-	return v;
-}
-
-/* One signal's part in the objective: k times its sum over a run of `whole` slots and part_ms from the slot at `from`. */
-static inline double share(const double *from, const double *to, double slot_ms, double part_ms, double k)
-{
-	return k * (slot_ms * (to[0] - from[0]) + part_ms * (to[1] - to[0]));
-}
-
-/*
- * The kernel: v[i] = delay[i] + constant + the shares of carbon and price, over successive borders. In blocks of a fixed
- * size because that is what compilers turn into vector instructions at -O2.
- */
-#define BLOCK 8
-
-struct kernel {
-	const double *carbon, *price, *carbon_to, *price_to;
-	double constant, slot_ms, part_ms, k_carbon, k_price;
-};
-
-static inline double objective_at(const struct kernel *k, double delay, ptrdiff_t i)
-{
-	return delay + k->constant + share(k->carbon + i, k->carbon_to + i, k->slot_ms, k->part_ms, k->k_carbon) +
-	       share(k->price + i, k->price_to + i, k->slot_ms, k->part_ms, k->k_price);
-}
-
-static void run_kernel(const struct kernel *kernel, double *restrict v, const double *restrict delay, int n)
-{
-	struct kernel k = *kernel;
-	int i = 0;
-
-	for (; i + BLOCK <= n; i += BLOCK) {
-		for (int j = 0; j < BLOCK; j++)
-			v[i + j] = objective_at(&k, delay[i + j], i + j);
-	}
-	for (; i < n; i++)
-		v[i] = objective_at(&k, delay[i], i);
-}
-
-/* The least and the greatest of n > 0 values. In four lanes, because each comparison waits for the one before. */
-static void extremes(const double *v, int n, double *ret_least, double *ret_greatest)
-{
-	double lo0 = v[0], lo1 = lo0, lo2 = lo0, lo3 = lo0, hi0 = lo0, hi1 = lo0, hi2 = lo0, hi3 = lo0;
-	int i = 0;
-
-	for (; i + 4 <= n; i += 4) {
-		lo0 = MIN(v[i], lo0);
-		hi0 = MAX(v[i], hi0);
-		lo1 = MIN(v[i + 1], lo1);
-		hi1 = MAX(v[i + 1], hi1);
-		lo2 = MIN(v[i + 2], lo2);
-		hi2 = MAX(v[i + 2], hi2);
-		lo3 = MIN(v[i + 3], lo3);
-		hi3 = MAX(v[i + 3], hi3);
-	}
-	for (; i < n; i++) {
-		lo0 = MIN(v[i], lo0);
-		hi0 = MAX(v[i], hi0);
-	}
-	lo0 = MIN(lo0, lo1);
-	lo2 = MIN(lo2, lo3);
-	hi0 = MAX(hi0, hi1);
-	hi2 = MAX(hi2, hi3);
-	*ret_least = MIN(lo0, lo2);
-	*ret_greatest = MAX(hi0, hi2);
-}
-
-static int index_of(double value, const double *v)
-{
-	int i = 0;
-
-	while (v[i] != value)
-		i++;
-	return i;
-}
-
-/* Objectives of starting at the borders from .. to; runs that end past the horizon one by one. */
-static void objectives(const struct search *s, int from, int to, double *v)
-{
-	double slot_ms = (double)s->signals->slot_ms;
-	int inside = (int)CLAMP(s->signals->n_slots - s->whole - (s->part_ms > 0) - from + 1, 0, to - from + 1);
-	const struct column *signal = s->columns->signal;
-	const double *renewable = signal[RENEWABLE].sum + from;
-
-	struct kernel kernel = { .carbon = signal[CARBON].sum + from,
-				 .price = signal[PRICE].sum + from,
-				 .constant = s->region_constant,
-				 .slot_ms = slot_ms,
-				 .part_ms = s->part_ms,
-				 .k_carbon = s->k[CARBON],
-				 .k_price = s->k[PRICE] };
-
-	if (inside > 0) {
-		kernel.carbon_to = kernel.carbon + s->whole;
-		kernel.price_to = kernel.price + s->whole;
-		run_kernel(&kernel, v, s->delay + from, inside);
-	}
-	for (int i = 0; s->k[RENEWABLE] != 0 && i < inside; i++)
-		v[i] += share(renewable + i, renewable + s->whole + i, slot_ms, s->part_ms, s->k[RENEWABLE]);
-	for (int i = inside; i <= to - from; i++) {
-		struct run run = planner_run(s->signals, border_ms(s, from + i), s->job->duration_ms);
-
-		v[i] = objective_of(s, &run);
-	}
-}
 
 /* Of equal objectives. Regions are visited in the job's order, so that the first of two equals stays. */
 static bool sooner(const struct search *s, const struct candidate *a, const struct candidate *b)
@@ -427,7 +128,7 @@ static void visit(struct search *s, struct tally *t, const struct candidate *c, 
 
 static void visit_run(struct search *s, struct tally *t, const struct run *run, struct candidate *best)
 {
-	struct candidate c = { objective_of(s, run), run->start_ms, run->start_ms, s->region };
+	struct candidate c = { search_objective(s, run), run->start_ms, run->start_ms, s->region };
 
 	t->total++;
 	if (c.objective == INFINITY)
@@ -438,19 +139,56 @@ static void visit_run(struct search *s, struct tally *t, const struct run *run, 
 
 static struct candidate border_candidate(const struct search *s, int slot, double objective)
 {
-	int64_t at_ms = border_ms(s, slot);
+	int64_t at_ms = search_border_ms(s, slot);
 
 	return (struct candidate){ objective, at_ms, MIN(at_ms + s->job->spread_ms, s->latest_ms), s->region };
+}
+
+/* The least and the greatest of n > 0 values. In four lanes, because each comparison waits for the one before. */
+static void extremes(const double *v, int n, double *ret_least, double *ret_greatest)
+{
+	double lo0 = v[0], lo1 = lo0, lo2 = lo0, lo3 = lo0, hi0 = lo0, hi1 = lo0, hi2 = lo0, hi3 = lo0;
+	int i = 0;
+
+	for (; i + 4 <= n; i += 4) {
+		lo0 = MIN(v[i], lo0);
+		hi0 = MAX(v[i], hi0);
+		lo1 = MIN(v[i + 1], lo1);
+		hi1 = MAX(v[i + 1], hi1);
+		lo2 = MIN(v[i + 2], lo2);
+		hi2 = MAX(v[i + 2], hi2);
+		lo3 = MIN(v[i + 3], lo3);
+		hi3 = MAX(v[i + 3], hi3);
+	}
+	for (; i < n; i++) {
+		lo0 = MIN(v[i], lo0);
+		hi0 = MAX(v[i], hi0);
+	}
+	lo0 = MIN(lo0, lo1);
+	lo2 = MIN(lo2, lo3);
+	hi0 = MAX(hi0, hi1);
+	hi2 = MAX(hi2, hi3);
+	*ret_least = MIN(lo0, lo2);
+	*ret_greatest = MAX(hi0, hi2);
+}
+
+static int index_of(double value, const double *v)
+{
+	int i = 0;
+
+	while (v[i] != value)
+		i++;
+	return i;
 }
 
 /* Borders that can all be compared. Those past the latest start are only wished for. */
 static void visit_borders(struct search *s, struct tally *t, int from, int to, struct candidate *best)
 {
 	int n = to - from + 1, inside = CLAMP(s->last - from + 1, 0, n);
-	double v[PLANNER_MAX_SLOTS], lo, hi;
+	double v[SEARCH_MAX_BORDERS], lo, hi;
 	struct candidate c;
 
-	objectives(s, from, to, v);
+	search_objectives(s, from, to, v);
 	t->compared += inside;
 	if (s->checked || t->n_listed) {
 		for (int i = 0; i < inside; i++) {
@@ -498,7 +236,7 @@ static void visit_region(struct search *s, struct tally *t, struct candidate *be
 static void visit_all(struct search *s, struct tally *t)
 {
 	for (int i = 0; i < s->job->n_regions; i++) {
-		enter_region(s, s->job->regions[i]);
+		search_enter(s, s->job->regions[i]);
 		visit_region(s, t, &t->best);
 	}
 }
@@ -512,7 +250,7 @@ static int find_options(struct search *s, struct tally *t, struct candidate list
 		struct candidate best = NO_CANDIDATE;
 		int at;
 
-		enter_region(s, s->job->regions[i]);
+		search_enter(s, s->job->regions[i]);
 		visit_region(s, t, &best);
 		if (best.region == PLANNER_NO_REGION)
 			continue;
@@ -558,9 +296,9 @@ static struct candidate standing(struct search *s, int region, int64_t start_ms)
 		return NO_CANDIDATE;
 	if (at_ms > s->start_min_ms && time_slot_floor(at_ms, s->signals->slot_ms) == at_ms)
 		c.at_ms = at_ms;
-	enter_region(s, region);
+	search_enter(s, region);
 	run = planner_run(s->signals, c.at_ms, s->job->duration_ms);
-	c.objective = objective_of(s, &run);
+	c.objective = search_objective(s, &run);
 	if (c.objective == INFINITY || failing(s, c.start_ms, false, &(struct planner_rejected){ 0 }))
 		return NO_CANDIDATE;
 	return c;
@@ -580,7 +318,7 @@ static struct candidate incumbent(struct search *s)
 static void offer_hard(struct search *s, struct candidate *best, int64_t at_ms, int64_t start_ms)
 {
 	struct run run = planner_run(s->signals, at_ms, s->job->duration_ms);
-	struct candidate c = { objective_of(s, &run), at_ms, start_ms, s->region };
+	struct candidate c = { search_objective(s, &run), at_ms, start_ms, s->region };
 
 	if (!failing(s, start_ms, true, &(struct planner_rejected){ 0 }))
 		offer(s, best, &c);
@@ -592,11 +330,11 @@ static struct candidate must_start(struct search *s, int64_t at_ms)
 	struct candidate best = NO_CANDIDATE;
 
 	if (job->critical && is_allowed(job, job->home)) {
-		enter_region(s, job->home);
+		search_enter(s, job->home);
 		offer_hard(s, &best, at_ms, at_ms);
 	}
 	for (int i = 0; i < job->n_regions && !(job->critical && best.region == job->home); i++) {
-		enter_region(s, job->regions[i]);
+		search_enter(s, job->regions[i]);
 		offer_hard(s, &best, at_ms, at_ms);
 	}
 	return best;
@@ -607,7 +345,7 @@ static struct candidate must_start_somewhen(struct search *s)
 	struct candidate best = NO_CANDIDATE;
 
 	for (int i = 0; i < s->job->n_regions; i++) {
-		enter_region(s, s->job->regions[i]);
+		search_enter(s, s->job->regions[i]);
 		offer_hard(s, &best, s->start_min_ms, s->start_min_ms);
 		for (int slot = s->first; slot <= s->last; slot++) {
 			struct candidate c = border_candidate(s, slot, INFINITY);
@@ -624,16 +362,20 @@ static struct candidate fall_back(struct search *s, const struct tally *t, struc
 {
 	bool critical = s->job->critical, no_data = t->compared == 0;
 	bool at_once = critical || (no_data && !s->job->run_at_latest_on_no_data);
-	struct candidate c = must_start(s, at_once ? s->start_min_ms : s->latest_ms);
+	bool limit = t->rejected.max_carbon || t->rejected.max_price || t->rejected.min_renewable;
+	struct candidate c;
+
+	s->broke_limit = s->broke_hard = false;
+	c = must_start(s, at_once ? s->start_min_ms : s->latest_ms);
 
 	if (c.region == PLANNER_NO_REGION && !critical)
 		c = must_start_somewhen(s);
 	if (c.region != PLANNER_NO_REGION) {
 		ret->outcome = at_once ? PLANNER_AT_ONCE : no_data ? PLANNER_NO_DATA_WAIT : PLANNER_FORCED;
-		ret->binding = critical         ? PLANNER_BINDING_NONE
-			       : no_data        ? PLANNER_BINDING_NO_DATA
-			       : s->broke_limit ? PLANNER_BINDING_LIMIT
-						: PLANNER_BINDING_POWER;
+		ret->binding = critical  ? PLANNER_BINDING_NONE
+			       : no_data ? PLANNER_BINDING_NO_DATA
+			       : limit   ? PLANNER_BINDING_LIMIT
+					 : PLANNER_BINDING_POWER;
 	} else if (s->broke_hard) {
 		ret->outcome = PLANNER_HARD_LIMIT;
 		ret->binding = s->broke_limit ? PLANNER_BINDING_LIMIT : PLANNER_BINDING_POWER;
@@ -654,7 +396,7 @@ static bool horizon_binds(const struct search *s)
 
 		end = MAX(end, s->needs_carbon ? c[CARBON].end : MAX(c[PRICE].end, c[RENEWABLE].end));
 	}
-	return border_ms(s, end) < s->at_latest.end_ms;
+	return search_border_ms(s, end) < s->at_latest.end_ms;
 }
 
 static enum planner_binding binding_of(struct search *s, const struct tally *t, const struct candidate *choice)
@@ -665,7 +407,7 @@ static enum planner_binding binding_of(struct search *s, const struct tally *t, 
 	if (t->wish.objective < choice->objective) {
 		if (t->wish.at_ms > s->latest_ms)
 			return PLANNER_BINDING_DEADLINE;
-		enter_region(s, t->wish.region);
+		search_enter(s, t->wish.region);
 		reason = failing(s, t->wish.start_ms, false, &count);
 		if (!reason)
 			return PLANNER_BINDING_NOISE;
@@ -727,8 +469,9 @@ void planner_choose(const struct planner_round *round, const struct planner_job 
 	ret->n_options = find_options(&s, &t, list);
 	ret->rejected = t.rejected;
 	ret->rejected.no_data = t.total - t.compared;
-	enter_region(&s, job->home);
-	baseline = (struct candidate){ objective_of(&s, &s.at_start_min), s.start_min_ms, s.start_min_ms, job->home };
+	search_enter(&s, job->home);
+	baseline =
+		(struct candidate){ search_objective(&s, &s.at_start_min), s.start_min_ms, s.start_min_ms, job->home };
 	choice = choose(&s, &t, &baseline, ret);
 
 	option_fill(&s, &choice, &ret->choice);

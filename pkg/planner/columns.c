@@ -37,7 +37,7 @@ static void column_init(struct column *c, const int32_t *values, const struct pl
 	int64_t total = 0;
 	int n = s->n_slots, known = 0;
 
-	c->sum = arena_array(arena, (size_t)n + 2, double);
+	c->sum = arena_array(arena, (size_t)n + 2 + SEARCH_PAD, double);
 	c->unknown = arena_array(arena, (size_t)n + 1, int);
 	for (int i = current; values && i < n; i++) {
 		if (values[i] == PLANNER_UNKNOWN)

@@ -12,8 +12,12 @@
 
 enum signal { CARBON, PRICE, RENEWABLE, N_SIGNALS };
 
+/* Arrays that the loop over borders runs through are this much longer than their content. */
+#define SEARCH_PAD 4
+#define SEARCH_MAX_BORDERS (PLANNER_MAX_SLOTS + SEARCH_PAD)
+
 struct column {
-	double *sum;  /* sum[i]: of slots 0 .. i-1, n_slots + 2 of them; what is unknown counts as `fill` */
+	double *sum;  /* sum[i]: of slots 0 .. i-1, unknown ones counted as `fill`; n_slots + 2 of them, padded */
 	int *unknown; /* unknown[i]: the first slot from i on that has no value; n_slots + 1 of them, the last = n_slots
 		       */
 	double fill;  /* mean of the known values from now on, rounded; 0 if there is none */
@@ -53,5 +57,54 @@ static inline bool run_known(const struct column *c, const struct run *r)
 {
 	return r->from.into_ms >= 0 && r->last < c->unknown[r->from.slot];
 }
+
+/*
+ * One search. The objective is linear in the sums over a run, so that each candidate costs a handful of loads:
+ *
+ *	constant + delay_per_ms * (t - earliest) + k[CARBON] * carbon sum + k[PRICE] * price sum + ...
+ *
+ * planner_objectives() and search_objective() add the same terms in the same order, and so agree to the last bit.
+ */
+struct search {
+	const struct planner_round *round;
+	const struct planner_signals *signals;
+	const struct planner_job *job;
+	int64_t start_min_ms, latest_ms;
+	struct run at_start_min, at_latest;
+	int first, last;   /* slot borders from start_min to latest start, none if last < first */
+	int top;           /* the last border that is looked at: behind `last` lie those that the deadline forbids */
+	bool latest_apart; /* latest start is a candidate of its own */
+	int64_t whole;     /* the duration in slots, and what is over */
+	double part_ms;
+	bool needs_carbon; /* an unknown value makes a run incomparable */
+	bool blind;        /* nothing that has weight is known anywhere */
+	double k[N_SIGNALS], fill[N_SIGNALS];
+	double constant, delay_per_ms, noise;
+	bool broke_limit; /* some candidate broke a user's limit */
+	bool broke_hard;  /* some candidate is known to break a hard limit */
+
+	/* The region at hand, see search_enter(). */
+	int region;
+	const struct planner_columns *columns;
+	double region_constant;
+	bool checked; /* candidates can fail */
+	bool scarce;  /* power is not sure to be there */
+
+	double delay[SEARCH_MAX_BORDERS]; /* constant and delay term of a start at border i */
+	int full[PLANNER_MAX_SLOTS + 1]; /* in the region at hand: the first slot from i on without room for this job */
+};
+
+static inline int64_t search_border_ms(const struct search *s, int slot)
+{
+	return s->signals->first_slot_ms + slot * s->signals->slot_ms;
+}
+
+void search_init(struct search *s, const struct planner_round *round, const struct planner_job *job);
+/* Every function below and all that look at candidates work in the region entered last. */
+void search_enter(struct search *s, int region);
+/* Of starting at run->start_ms; INFINITY when it cannot be compared. */
+double search_objective(const struct search *s, const struct run *run);
+/* Of starting at the borders from .. to, all of which can be compared, into v[0] .. v[to - from]; v is padded. */
+void search_objectives(const struct search *s, int from, int to, double *v);
 
 #endif

@@ -3,12 +3,12 @@
  * The planner: given forecasts per region and jobs with their flexibility, the start and region of each job. Pure: no
  * clock, no I/O, no globals, same input same output; arrays in, structs out. Any thread, one round at a time.
  *
- * A **round** places jobs one after the other, in order of latest start (ties: earliest, then id), each under the power
- * that those before it and the running ones have reserved:
+ * A **round** places jobs one after the other, critical and not deferrable ones first, then in order of latest start
+ * (ties: earliest, then id), each under the power that those before it and the running ones have reserved:
  *
  *	planner_round_init(&round, &signals, jobs, n, &arena);
  *	planner_reserve(&round, region, start_ms, end_ms, power_milliwatts);   (running jobs)
- *	planner_round_run(&round, jobs, n, results);
+ *	planner_round_run(&round, jobs, n, results, &arena);
  *
  * Objective of starting one job at t in region r (contracts 3), smaller is better; the weights are normalised to sum 1:
  *
@@ -18,20 +18,28 @@
  * A scale is the mean |value| of the known values of that signal, over all slots that end after `now`, in all regions
  * that any job of the round allows; a scale of 0 drops the term. Means are time-weighted, partial slots prorated.
  *
- * Candidates in every allowed region: start_min = max(now, earliest); every slot border after it; latest_start. Borders
- * past latest_start are none. A start at a slot border is spread by the job's spread_ms, never past latest_start; what is
- * reserved, checked against limits and reported is the spread run, what is compared is the objective at the border.
+ * Candidates in every allowed region: start_min = max(now, earliest); every slot border of the horizon after it;
+ * latest_start. Borders past latest_start are none; a latest_start before start_min counts as start_min; a job that
+ * cannot be deferred has start_min only (its region is still chosen). A start at a border after start_min is spread by
+ * the job's spread_ms, never past latest_start; what is reserved, checked against limits and reported is the spread
+ *run, what is compared is the objective at the border.
  *
- * A candidate whose run meets an unknown carbon value is not compared (when the carbon weight is not 0). An unknown
- * price counts as the mean known price of that region from now on (no effect of its own), and the run's cost is then
- * unknown. A region with no known price at all, while another allowed region has one: counts as the mean over these.
+ * A candidate whose run meets an unknown carbon value is not compared (when the carbon weight is not 0); nothing is
+ * compared when no signal that has weight, delay apart, is known anywhere the job may run. An unknown price or
+ *renewable share counts as the mean of those known in that region from now on, as a whole number (no effect of its
+ *own), and the run's figure is then unknown. A region that knows none, while another allowed one does: counts as the
+ *mean of these regions' means. No allowed region knows any: the term is dropped, from the noise too.
  *
  * The choice is the candidate with the least objective; ties: earliest start, then home, then order of `regions`. It
  * replaces the incumbent only when its gain exceeds the noise
  *
  *	w_carbon * carbon_error / carbon scale + w_cost * price_error / price scale
  *
- * where the incumbent is the job's earlier plan if that is still a feasible candidate, else start_min at home.
+ * where the incumbent is the job's earlier plan if that is still feasible (it need not be a border; a start that has
+ * passed counts as start_min, a start spread from a border is compared at the border), else start_min at home. Without
+ *a feasible incumbent (home not allowed, unknown, or over a limit) there is nothing to exceed.
+ *
+ * Limits: an unknown mean meets a soft limit and breaks a hard one. Power counts in every slot that a run touches.
  *
  * Precedence: critical > hard limits > deadline > objective. See enum planner_outcome.
  */
@@ -54,7 +62,7 @@ struct planner_region {
 	const int32_t *price_micros_per_kwh;
 	const int32_t *renewable_permille;
 	int64_t power_limit_milliwatts; /* for all jobs together; 0 = none */
-	bool power_limit_hard;		/* else the deadline and critical jobs may exceed it */
+	bool power_limit_hard;          /* else the deadline and critical jobs may exceed it */
 };
 
 struct planner_signals {
@@ -64,8 +72,8 @@ struct planner_signals {
 	int n_slots;
 	const struct planner_region *regions;
 	int n_regions;
-	int32_t carbon_error_mg_per_kwh;   /* contracts 3: 20 000 until scored */
-	int32_t price_error_permille;	   /* of the price scale: 100 until scored */
+	int32_t carbon_error_mg_per_kwh; /* contracts 3: 20 000 until scored */
+	int32_t price_error_permille;    /* of the price scale: 100 until scored */
 };
 
 enum planner_enforcement { PLANNER_LIMIT_NONE, PLANNER_LIMIT_SOFT, PLANNER_LIMIT_HARD };
@@ -76,57 +84,62 @@ struct planner_limit {
 };
 
 struct planner_job {
-	const char *id;		 /* for ties */
-	int64_t earliest_ms;	 /* submission or the user's earliest start, whichever is later */
-	int64_t latest_start_ms; /* TIME_NONE: not deferrable, runs at once */
-	int64_t duration_ms;	 /* > 0 */
+	const char *id;           /* for ties */
+	int64_t earliest_ms;      /* submission or the user's earliest start, whichever is later */
+	int64_t latest_start_ms;  /* TIME_NONE: not deferrable, runs at once */
+	int64_t duration_ms;      /* > 0 */
 	int64_t power_milliwatts; /* of the whole job */
 	int64_t spread_ms;
 	int32_t weight_carbon, weight_cost, weight_delay, weight_renewable; /* any scale, not all 0 */
-	struct planner_limit max_carbon, max_price, min_renewable;	    /* of the time-weighted mean over the run */
+	struct planner_limit max_carbon, max_price, min_renewable;          /* of the time-weighted mean over the run */
 	const int16_t *regions; /* allowed ones, indices into signals.regions, home among them if it is allowed */
 	int n_regions;
-	int16_t home;		    /* baseline's place */
-	bool critical;		    /* starts at start_min whatever the signals */
+	int16_t home;                  /* baseline's place; always a region */
+	bool critical;                 /* starts at start_min whatever the signals */
 	bool run_at_latest_on_no_data; /* else at once */
-	int16_t earlier_region;	    /* PLANNER_NO_REGION: no earlier plan */
+	int16_t earlier_region;        /* PLANNER_NO_REGION: no earlier plan */
 	int64_t earlier_start_ms;
 };
 
-/* What one start would mean; figures that rest on an unknown value are not known. */
+/* What one start would mean; figures that rest on an unknown value are not known. Rounded half away from zero. */
 struct planner_option {
 	int16_t region; /* PLANNER_NO_REGION: no such option */
 	int64_t start_ms;
 	int64_t end_ms;
-	double objective;	  /* NAN when it cannot be compared */
+	double objective; /* NAN when it cannot be compared */
 	int64_t energy_milliwatt_hours;
 	int64_t carbon_milligrams;  /* valid if carbon_known */
-	int64_t cost_micros;	    /* valid if cost_known */
+	int64_t cost_micros;        /* valid if cost_known */
 	int32_t renewable_permille; /* mean over the run, PLANNER_UNKNOWN if not known */
 	bool carbon_known;
 	bool cost_known;
 };
 
 enum planner_outcome {
-	PLANNER_CHOSEN,	      /* by the objective */
-	PLANNER_KEPT,	      /* the incumbent stays: nothing is better by more than the noise */
-	PLANNER_AT_ONCE,      /* not deferrable, critical, or no data and onNoData says so */
-	PLANNER_FORCED,	      /* soft limits or soft power limit overridden by the deadline: latest start, or now if past;
-				 then at home, or in the allowed region where it breaks least: least objective */
+	PLANNER_CHOSEN,  /* by the objective */
+	PLANNER_KEPT,    /* the incumbent stays: nothing is better by more than the noise */
+	PLANNER_AT_ONCE, /* not deferrable; critical: at home unless hard power forbids; or no data and RunNow */
+	PLANNER_FORCED,  /* soft limits or soft power limit overridden by the deadline: latest start, or now if past; in
+			    the allowed region with the least objective, at home when none is known. Where hard limits
+			    rule out that time: the least objective of the starts that they allow */
 	PLANNER_NO_DATA_WAIT, /* no data: latest start, at home */
-	PLANNER_HARD_LIMIT,   /* hard limit met by no start: choice.region is PLANNER_NO_REGION */
-	PLANNER_HARD_UNKNOWN, /* the same, because the data it needs are unknown */
+	PLANNER_HARD_LIMIT,   /* a hard limit or hard power is met by no start, and some start is known to break it:
+				 choice.region is PLANNER_NO_REGION. A critical job minds hard power only, at start_min */
+	PLANNER_HARD_UNKNOWN, /* the same, but the data it needs are unknown for every start */
 };
 
-/* What kept the job from its unconstrained best; NONE when nothing did. */
+/*
+ * What kept the job from its unconstrained best, the least objective of all candidates and of the later borders; NONE
+ * when nothing did, and for critical jobs. When it got its best: HORIZON or NO_DATA if there was more to look at.
+ */
 enum planner_binding {
 	PLANNER_BINDING_NONE,
 	PLANNER_BINDING_DEADLINE, /* a start later than latest_start, within the horizon, would be better */
 	PLANNER_BINDING_LIMIT,
 	PLANNER_BINDING_POWER,
 	PLANNER_BINDING_HORIZON, /* the forecast ends before latest_start + duration */
-	PLANNER_BINDING_NO_DATA,
-	PLANNER_BINDING_NOISE, /* better ones exist, but not by more than the forecast's error */
+	PLANNER_BINDING_NO_DATA, /* nothing could be compared, or some candidates could not */
+	PLANNER_BINDING_NOISE,   /* better ones exist, but not by more than the forecast's error */
 };
 
 struct planner_rejected {
@@ -137,12 +150,12 @@ struct planner_result {
 	enum planner_outcome outcome;
 	enum planner_binding binding;
 	struct planner_option choice;
-	struct planner_option baseline; /* start_min at home, never spread, limits or not */
+	struct planner_option baseline;    /* start_min at home, allowed or not, never spread, limits or not */
 	struct planner_option best, worst; /* of all candidates with an objective that meet limits and power */
 	struct planner_option options[PLANNER_MAX_OPTIONS]; /* best start of each region first, then the next best; */
-	int n_options;					    /* each feasible, no two with the same region and start */
-	struct planner_rejected rejected;		    /* candidates, by the first reason that failed them */
-	double gain;  /* of choice over incumbent in the objective; 0 if kept */
+	int n_options;                                      /* each feasible, no two with the same region and start */
+	struct planner_rejected rejected;                   /* candidates, by the first reason that failed them */
+	double gain; /* of choice over incumbent in the objective, or over the baseline without one; 0 if kept */
 	double noise;
 	double carbon_scale_mg_per_kwh, price_scale_micros_per_kwh; /* frozen with the plan */
 };
@@ -156,7 +169,7 @@ struct planner_round {
 /* Builds prefix sums and scales: O(regions x slots). All memory comes from the arena and lives as long as it. */
 void planner_round_init(struct planner_round *round, const struct planner_signals *signals,
 			const struct planner_job *jobs, size_t n_jobs, struct arena *arena);
-/* Power taken in that region from start to end; parts outside the horizon are ignored. */
+/* Power taken in that region in every slot that start to end touches; parts outside the horizon are ignored. */
 void planner_reserve(struct planner_round *round, int region, int64_t start_ms, int64_t end_ms,
 		     int64_t power_milliwatts);
 /* One job against what is reserved so far; reserves nothing. No allocation; O(regions x slots). */

@@ -222,7 +222,8 @@ static void files_that_are_wrong(void **state)
 	file_is_wrong("- 1\n", "FILE:1: must be a mapping of options, is a value of type array");
 	file_is_wrong("a: [\n", "FILE: line 2, column 1: did not find expected node content");
 	file_is_wrong("workers: 1\nworkers: 2\n", "FILE: line 2, column 1: key \"workers\" is there twice");
-	file_is_wrong("clock.factor: 2\nclock: {factor: 3}\n", "FILE: clock.factor: nest the keys instead of writing a dot");
+	file_is_wrong("clock.factor: 2\nclock: {factor: 3}\n",
+		      "FILE: clock.factor: nest the keys instead of writing a dot");
 }
 
 static void help_is_complete(void **state)

@@ -4,11 +4,13 @@
 #define TESTS_UNIT_HTTP_FIXTURE_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -161,13 +163,128 @@ static inline bool raw_closed(int fd, int timeout_ms)
 static inline int raw_request(int port, const char *text, char *out, size_t cap)
 {
 	int fd = raw_connect(port), status = 0;
-	int64_t value = 0;
+	int64_t value = 0, length = 0;
+	size_t n;
+	char *body, *p;
 
 	raw_send(fd, text);
-	if (raw_read(fd, out, cap, NULL, 400) >= 12 && str_to_i64(str_of(out + 9, 3), 100, 599, &value))
+	n = raw_read(fd, out, cap, "\r\n\r\n", 1000);
+	if (n >= 12 && str_to_i64(str_of(out + 9, 3), 100, 599, &value))
 		status = (int)value;
+	body = strstr(out, "\r\n\r\n");
+	p = strstr(out, "Content-Length: ");
+	if (body && p && str_to_i64(str_of(p + 16, strcspn(p + 16, "\r")), 0, INT64_MAX, &length) &&
+	    (int64_t)strlen(body + 4) < length && strncmp(text, "HEAD", 4) != 0)
+		(void)raw_read(fd, out + n, cap - n, NULL, 300);
 	(void)close(fd);
 	return status;
+}
+
+/* A server of few words, for what ours does not do: streams, stalls and cut-off answers. One thread a connection. */
+static int fake_fd = -1;
+static _Atomic int fake_open;
+static _Atomic bool fake_stop;
+
+static inline void fake_say(int fd, const char *text)
+{
+	(void)!send(fd, text, strlen(text), MSG_NOSIGNAL);
+}
+
+static inline void fake_chunk(int fd, const char *text)
+{
+	char line[256];
+
+	(void)snprintf(line, sizeof(line), "%zx\r\n%s\r\n", strlen(text), text);
+	fake_say(fd, line);
+}
+
+static inline void fake_stream(int fd, const char *request)
+{
+	char line[64];
+
+	fake_say(fd, "HTTP/1.1 200 OK\r\nContent-Type: x/stream\r\nTransfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < 20; i++) {
+		if (strstr(request, "/stall") && i == 3)
+			return;
+		(void)snprintf(line, sizeof(line), "line %d\n", i);
+		fake_chunk(fd, line);
+		usleep(10000);
+	}
+	fake_chunk(fd, "");
+}
+
+static inline void *fake_main(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+	char request[4096], junk[256];
+	struct timeval tv = { .tv_usec = 50000 };
+
+	if (raw_read(fd, request, sizeof(request), "\r\n\r\n", 2000)) {
+		if (strstr(request, "/cut"))
+			fake_say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc");
+		else if (strstr(request, "/junk"))
+			fake_say(fd, "SSH-2.0-hello\r\n\r\n\r\n");
+		else if (strstr(request, "/early"))
+			fake_say(fd, "HTTP/1.1 103 Early Hints\r\nETag: \"no\"\r\n\r\n"
+				     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
+				     "Date: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\nok");
+		else if (strstr(request, "/denied"))
+			fake_say(fd, "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\n\r\nno way");
+		else if (strstr(request, "/stream") || strstr(request, "/stall"))
+			fake_stream(fd, request);
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	while (!strstr(request, "/cut") && !atomic_load(&fake_stop)) {
+		ssize_t n = recv(fd, junk, sizeof(junk), 0);
+
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK))
+			break;
+	}
+	(void)close(fd);
+	atomic_fetch_sub(&fake_open, 1);
+	return NULL;
+}
+
+static inline void *fake_accept(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		int fd = accept(fake_fd, NULL, NULL);
+		pthread_t t;
+
+		if (fd < 0)
+			return NULL;
+		atomic_fetch_add(&fake_open, 1);
+		if (pthread_create(&t, NULL, fake_main, (void *)(intptr_t)fd) == 0)
+			(void)pthread_detach(t);
+	}
+}
+
+static pthread_t fake_thread;
+
+static inline int fake_start(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	atomic_store(&fake_stop, false);
+	fake_fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(fake_fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(listen(fake_fd, 64), 0);
+	assert_int_equal(getsockname(fake_fd, (struct sockaddr *)&a, &len), 0);
+	assert_int_equal(pthread_create(&fake_thread, NULL, fake_accept, NULL), 0);
+	return ntohs(a.sin_port);
+}
+
+static inline void fake_end(void)
+{
+	atomic_store(&fake_stop, true);
+	(void)shutdown(fake_fd, SHUT_RDWR);
+	(void)pthread_join(fake_thread, NULL);
+	(void)close(fake_fd);
+	while (atomic_load(&fake_open) > 0)
+		usleep(10000);
 }
 
 #endif

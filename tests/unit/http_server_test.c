@@ -98,8 +98,8 @@ static void late_set(bool open, bool stop)
 }
 
 static const struct http_route routes[] = {
-	{ "GET", "/hello", 0, handle_hello, NULL },    { "POST", "/echo", 2 * 1024 * 1024, handle_echo, NULL },
-	{ "PUT", "/echo", 1000, handle_echo, NULL },   { "GET", "/show/*", 0, handle_show, NULL },
+	{ "GET", "/hello", 0, handle_hello, NULL },        { "POST", "/echo", 2 * 1024 * 1024, handle_echo, NULL },
+	{ "PUT", "/echo", 1000, handle_echo, NULL },       { "GET", "/show/*", 0, handle_show, NULL },
 	{ "DELETE", "/nothing", 0, handle_nothing, NULL }, { "GET", "/error", 0, handle_error, NULL },
 	{ "POST", "/late", 100000, handle_late, NULL },
 };
@@ -144,8 +144,9 @@ static void test_routes(void **state)
 	assert_non_null(strstr(out, "\r\nAllow: POST, PUT\r\n"));
 	assert_int_equal(raw_request(port, "DELETE /nothing HTTP/1.1\r\nHost: a\r\n\r\n", out, sizeof(out)), 204);
 	assert_null(strstr(out, "Content-Length"));
-	assert_int_equal(raw_request(port, "GET /show/a%20b?a=1%2F2&b+c=x+y HTTP/1.1\r\nHost: a\r\nX-Thing:  t \r\n\r\n",
-				     out, sizeof(out)),
+	assert_int_equal(raw_request(port,
+				     "GET /show/a%20b?a=1%2F2&b+c=x+y HTTP/1.1\r\nHost: a\r\nX-Thing:  t \r\n\r\n", out,
+				     sizeof(out)),
 			 200);
 	assert_non_null(strstr(out, "path=/show/a b query=a=1%2F2&b+c=x+y a=1/2 bc=x y thing=t"));
 	assert_int_equal(raw_request(port, "GET /error HTTP/1.1\r\nHost: a\r\n\r\n", out, sizeof(out)), 422);
@@ -182,7 +183,8 @@ static void test_malformed(void **state)
 		{ 400, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\nx" },
 		{ 400, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\nx" },
 		{ 400, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\nx" },
-		{ 400, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
+		{ 400, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: "
+		       "chunked\r\n\r\n0\r\n\r\n" },
 		{ 501, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n" },
 		{ 400, "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" },
 		{ 400, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n" },
@@ -434,7 +436,8 @@ static void *late_client(void *arg)
 	char out[4096], text[256];
 
 	for (int i = 0; i < LATE_EACH; i++) {
-		(void)snprintf(text, sizeof(text), "POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n%07d;", i);
+		(void)snprintf(text, sizeof(text), "POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\n%07d;",
+			       i);
 		raw_send(fd, text);
 		if (i % 10 == 9) {
 			/* Gone before the answer. */
@@ -469,7 +472,8 @@ static void test_late_answers(void **state)
 	/* Pipelined behind a late answer: in order. */
 	late_set(false, false);
 	fd = raw_connect(port);
-	raw_send(fd, "POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nA;GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	raw_send(fd,
+		 "POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nA;GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
 	assert_int_equal(raw_read(fd, out, sizeof(out), NULL, 100), 0);
 	raw_send(fd, "POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nB;");
 	late_set(true, false);

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writing of GridRegion.status. */
+#include "api/gridregion.h"
+#include "base/decimal.h"
+#include "json/writer.h"
+
+static void put_figure(struct json_writer *w, const char *key, int32_t value)
+{
+	if (value != GRID_UNKNOWN)
+		jw_i64(w, key, value);
+}
+
+static void put_column(struct json_writer *w, const char *key, const int32_t *column, int n)
+{
+	if (!column)
+		return;
+	jw_array(w, key);
+	for (int i = 0; i < n; i++)
+		if (column[i] == GRID_UNKNOWN)
+			jw_null(w, NULL);
+		else
+			jw_i64(w, NULL, column[i]);
+	jw_end_array(w);
+}
+
+static void put_now(struct json_writer *w, const struct grid_now *now)
+{
+	jw_object(w, "now");
+	put_figure(w, "carbonMilligramsPerKWh", now->carbon_mg_per_kwh);
+	put_figure(w, "pricePerKWhMicros", now->price_micros_per_kwh);
+	put_figure(w, "renewablePerMille", now->renewable_permille);
+	if (now->index[0])
+		jw_string(w, "index", now->index);
+	jw_end_object(w);
+}
+
+static void put_forecast(struct json_writer *w, const struct grid_forecast *f)
+{
+	if (f->start_ms == TIME_NONE)
+		return;
+	jw_object(w, "forecast");
+	jw_time(w, "startTime", f->start_ms);
+	jw_i64(w, "slotSeconds", f->slot_ms / SECOND_MS);
+	jw_time(w, "issuedTime", f->issued_ms);
+	put_column(w, "carbonP10", f->carbon_p10, f->n);
+	put_column(w, "carbonP50", f->carbon_p50, f->n);
+	put_column(w, "carbonP90", f->carbon_p90, f->n);
+	put_column(w, "priceP10", f->price_p10, f->n);
+	put_column(w, "priceP50", f->price_p50, f->n);
+	put_column(w, "priceP90", f->price_p90, f->n);
+	put_column(w, "renewable", f->renewable, f->n);
+	jw_end_object(w);
+}
+
+static void put_recent(struct json_writer *w, const struct grid_recent *r)
+{
+	if (r->start_ms == TIME_NONE || r->n == 0)
+		return;
+	jw_object(w, "recent");
+	jw_time(w, "startTime", r->start_ms);
+	put_column(w, "carbon", r->carbon, r->n);
+	put_column(w, "price", r->price, r->n);
+	if (r->kind) {
+		jw_array(w, "kind");
+		for (int i = 0; i < r->n; i++)
+			jw_string(w, NULL, grid_kind_name((enum grid_kind)r->kind[i]));
+		jw_end_array(w);
+	}
+	jw_end_object(w);
+}
+
+static void put_basis(struct json_writer *w, const struct grid_basis *b)
+{
+	if (!b->accounting[0])
+		return;
+	jw_object(w, "basis");
+	jw_string(w, "accounting", b->accounting);
+	jw_string(w, "scope", b->scope);
+	jw_string(w, "boundary", b->boundary);
+	jw_string(w, "resolution", b->resolution);
+	jw_end_object(w);
+}
+
+static void put_sources(struct json_writer *w, const struct gridregion *r)
+{
+	jw_array(w, "sources");
+	for (int i = 0; i < r->n_sources; i++) {
+		const struct grid_source *s = &r->sources[i];
+
+		jw_object(w, NULL);
+		jw_string(w, "metric", s->metric);
+		jw_string(w, "provider", s->provider);
+		jw_string_opt(w, "zone", s->zone);
+		jw_string_opt(w, "product", s->product);
+		jw_string_opt(w, "note", s->note);
+		jw_string_opt(w, "currency", s->currency);
+		jw_time(w, "issuedTime", s->issued_ms);
+		jw_time(w, "fetchedTime", s->fetched_ms);
+		jw_end_object(w);
+	}
+	jw_end_array(w);
+}
+
+static void put_mix(struct json_writer *w, const struct gridregion *r)
+{
+	if (r->n_mix == 0)
+		return;
+	jw_array(w, "mix");
+	for (int i = 0; i < r->n_mix; i++) {
+		jw_object(w, NULL);
+		jw_string(w, "fuel", r->mix[i].fuel);
+		jw_i64(w, "perMille", r->mix[i].permille);
+		jw_end_object(w);
+	}
+	jw_end_array(w);
+}
+
+/* End of the last known carbon value: until then the region can be planned for. */
+static int64_t forecast_until(const struct grid_forecast *f)
+{
+	for (int i = f->carbon_p50 && f->start_ms != TIME_NONE ? f->n : 0; i > 0; i--)
+		if (f->carbon_p50[i - 1] != GRID_UNKNOWN)
+			return f->start_ms + i * f->slot_ms;
+	return TIME_NONE;
+}
+
+/* kubectl's columns. Pounds are shown in pence, as people there pay for electricity. */
+static void put_summary(struct json_writer *w, const struct gridregion *r)
+{
+	char text[DECIMAL_TEXT];
+	const char *provider = NULL;
+
+	for (int i = 0; i < r->n_sources && !provider; i++)
+		if (cstr_eq(r->sources[i].metric, "carbon"))
+			provider = r->sources[i].provider;
+	jw_object(w, "summary");
+	if (r->now.carbon_mg_per_kwh != GRID_UNKNOWN)
+		jw_stringf(w, "carbon", "%s g/kWh", decimal_format_fixed(r->now.carbon_mg_per_kwh, 3, 0, text));
+	if (r->now.price_micros_per_kwh != GRID_UNKNOWN && cstr_eq(r->currency, "GBP"))
+		jw_stringf(w, "price", "%s p/kWh", decimal_format_fixed(r->now.price_micros_per_kwh, 4, 2, text));
+	else if (r->now.price_micros_per_kwh != GRID_UNKNOWN && r->currency)
+		jw_stringf(w, "price", "%s %s/kWh", decimal_format_fixed(r->now.price_micros_per_kwh, 6, 4, text),
+			   r->currency);
+	if (r->now.renewable_permille != GRID_UNKNOWN)
+		jw_stringf(w, "renewable", "%s %%", decimal_format_fixed(r->now.renewable_permille, 1, 0, text));
+	jw_time(w, "forecastUntil", forecast_until(&r->forecast));
+	if (provider)
+		jw_stringf(w, "source", "%s%s%s", provider, r->basis.resolution[0] ? ", " : "", r->basis.resolution);
+	jw_end_object(w);
+}
+
+void gridregion_encode_status(const struct gridregion *r, struct buf *out)
+{
+	struct json_writer w = json_writer(out);
+
+	jw_object(&w, NULL);
+	put_now(&w, &r->now);
+	put_summary(&w, r);
+	put_forecast(&w, &r->forecast);
+	put_recent(&w, &r->recent);
+	put_mix(&w, r);
+	put_basis(&w, &r->basis);
+	put_sources(&w, r);
+	conditions_write(&w, "conditions", &r->conditions);
+	jw_end_object(&w);
+}

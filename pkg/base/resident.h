@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Resident memory: giving back what only starting needed. */
+#ifndef BASE_RESIDENT_H
+#define BASE_RESIDENT_H
+
+/*
+ * Gives the heap's free pages back, and unmaps the pages of program text: those still in use come back from the page
+ * cache with the next call into them, those of start-up (relocation, library initialisation, parsing lists) stay out.
+ * Once, when a program has become steady. Costs some page faults; never fails. Thread: any.
+ */
+void resident_trim(void);
+
+#endif

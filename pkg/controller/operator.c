@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting and stopping the operator's parts in order. */
+#include "controller/operator.h"
+
+#include "api/carbonawarejob.h"
+#include "base/alloc.h"
+#include "base/rand.h"
+#include "controller/caj_controller.h"
+#include "controller/plan_round.h"
+#include "k8s/clockguard.h"
+#include "k8s/types/pod.h"
+
+#define LEASE_NAME "loadshift-operator"
+/* Contracts 3: until forecasts are scored. */
+#define CARBON_ERROR_MG_PER_KWH 20000
+#define PRICE_ERROR_PERMILLE 100
+#define SYNC_POLL_MS 50
+#define DRAIN_MS (5 * SECOND_MS)
+
+struct operator {
+	struct operator_config cfg;
+	struct context ctx;
+	struct http_loop *loop;
+	struct lease *lease;
+	char identity[128];
+	pthread_t starter; /* waits for lease and caches, then starts the reconcilers */
+	bool starter_runs;
+	pthread_mutex_t mutex;
+	pthread_cond_t cond;
+	bool leading, stopping, started;
+};
+
+static void on_acquired(void *arg)
+{
+	struct operator *o = arg;
+
+	MUTEX_GUARD(&o->mutex);
+	o->leading = true;
+	(void)pthread_cond_broadcast(&o->cond);
+}
+
+static void on_lost(void *arg)
+{
+	struct operator *o = arg;
+
+	(void)pthread_mutex_lock(&o->mutex);
+	bool tell = !o->stopping;
+	(void)pthread_mutex_unlock(&o->mutex);
+	if (tell)
+		o->cfg.lost(o->cfg.arg);
+}
+
+const char *operator_not_ready(void *arg)
+{
+	const struct context *ctx = &((struct operator *)arg)->ctx;
+
+	if (!informer_synced(ctx->cajs))
+		return "CarbonAwareJobs have not been listed yet (are the CRDs installed?)";
+	if (!informer_synced(ctx->regions))
+		return "GridRegions have not been listed yet (are the CRDs installed?)";
+	if (!informer_synced(ctx->jobs) || !informer_synced(ctx->pods) || !informer_synced(ctx->nodes))
+		return "Jobs, Pods or Nodes have not been listed yet";
+	return NULL;
+}
+
+static int connect_cluster(struct operator *o, struct error *err)
+{
+	const struct operator_config *cfg = &o->cfg;
+	struct k8s_options options = { .field_manager = "loadshift-operator",
+				       .qps = (double)cfg->qps,
+				       .burst = (int)cfg->burst };
+	struct k8s_auth auth;
+
+	if (k8s_auth_load(cfg->kubeconfig, cfg->context, &auth, err) || k8s_new(&auth, &options, &o->ctx.k8s, err))
+		return -1;
+	if (!o->cfg.namespace)
+		o->cfg.namespace = k8s_auth(o->ctx.k8s)->namespace;
+	return clockguard_check(o->ctx.k8s, &cfg->clock, o->cfg.namespace, err);
+}
+
+static void make_informers(struct operator *o)
+{
+	struct context *c = &o->ctx;
+
+	c->cajs = informer_new(c->k8s, o->loop, &(struct informer_options){ .type = &carbonawarejob_type });
+	c->regions = informer_new(c->k8s, o->loop, &(struct informer_options){ .type = &gridregion_type });
+	c->nodes = informer_new(c->k8s, o->loop, &(struct informer_options){ .type = &node_type });
+	/* Only what belongs to CarbonAwareJobs: the cluster's other Jobs and Pods cost no memory here. */
+	c->jobs = informer_new(c->k8s, o->loop,
+			       &(struct informer_options){ .type = &job_type, .label_selector = LABEL_CAJ });
+	c->pods = informer_new(c->k8s, o->loop,
+			       &(struct informer_options){ .type = &pod_type, .label_selector = LABEL_CAJ });
+	c->pods_by_owner = store_add_index(informer_store(c->pods), store_index_owner_uid);
+	informer_add_handler(c->cajs, caj_on_caj, c);
+	informer_add_handler(c->jobs, caj_on_job, c);
+	informer_add_handler(c->pods, caj_on_pod, c);
+	informer_add_handler(c->nodes, caj_on_node, c);
+	informer_add_handler(c->regions, caj_on_region, c);
+}
+
+static void make_controllers(struct operator *o)
+{
+	struct context *c = &o->ctx;
+
+	c->caj_controller = controller_new(&(struct controller_options){ .name = "carbonawarejob",
+									 .k8s = c->k8s,
+									 .reconcile = caj_reconcile,
+									 .arg = c,
+									 .workers = o->cfg.workers });
+	c->plan_controller = controller_new(&(struct controller_options){ .name = "plan",
+									  .k8s = c->k8s,
+									  .reconcile = plan_round_reconcile,
+									  .arg = c,
+									  .arena_max = (size_t)1024 * 1024 * 1024 });
+	c->due_controller = controller_new(&(struct controller_options){ .name = "due",
+									 .k8s = c->k8s,
+									 .reconcile = caj_reconcile_due,
+									 .arg = c,
+									 .max_delay_ms = 2 * SECOND_MS });
+}
+
+/* Leading and in sync; false when the process is to end first. */
+static bool wait_for_start(struct operator *o)
+{
+	MUTEX_GUARD(&o->mutex);
+	while (!o->stopping && (!o->leading || operator_not_ready(o))) {
+		struct timespec until;
+		int64_t at = clock_wall_ms() + SYNC_POLL_MS;
+
+		until.tv_sec = at / 1000;
+		until.tv_nsec = at % 1000 * 1000000;
+		(void)pthread_cond_timedwait(&o->cond, &o->mutex, &until);
+	}
+	return !o->stopping;
+}
+
+static void *starter_main(void *arg)
+{
+	struct operator *o = arg;
+	struct error err = ERROR_INIT;
+
+	if (!wait_for_start(o))
+		return NULL;
+	/* What an outage has made overdue goes first and in order; then the round; then everybody else. */
+	caj_prefill_due(&o->ctx);
+	(void)workqueue_add(controller_queue(o->ctx.plan_controller), KEY_PLAN);
+	if (controller_start(o->ctx.due_controller, &err) || controller_start(o->ctx.plan_controller, &err) ||
+	    controller_start(o->ctx.caj_controller, &err)) {
+		o->cfg.lost(o->cfg.arg);
+		return NULL;
+	}
+	MUTEX_GUARD(&o->mutex);
+	o->started = true;
+	return NULL;
+}
+
+static int elect(struct operator *o, struct error *err)
+{
+	char host[64] = "operator";
+
+	(void)gethostname(host, sizeof(host) - 1);
+	(void)snprintf(o->identity, sizeof(o->identity), "%s_%016" PRIx64, host, rand_u64());
+	struct lease_options options = { .ns = o->cfg.namespace,
+					 .name = LEASE_NAME,
+					 .identity = o->cfg.identity ? o->cfg.identity : o->identity,
+					 .duration_ms = o->cfg.lease_duration_ms,
+					 .renew_ms = o->cfg.lease_renew_ms,
+					 .retry_ms = o->cfg.lease_retry_ms,
+					 .acquired = on_acquired,
+					 .lost = on_lost,
+					 .arg = o };
+	return lease_new(o->ctx.k8s, &options, &o->lease, err);
+}
+
+/*
+ * The gate is set before the Lease exists, so that no write can slip through between the two.
+ */
+static int gate(void *arg, int64_t *ret_valid_ms, struct error *err)
+{
+	struct operator *o = arg;
+
+	if (!o->lease)
+		return error_set(err, ERR_CONFLICT, "not the leader");
+	return lease_gate(o->lease, ret_valid_ms, err);
+}
+
+static int start(struct operator *o, struct error *err)
+{
+	struct context *c = &o->ctx;
+
+	if (connect_cluster(o, err) || http_loop_new(&o->loop, err))
+		return -1;
+	k8s_set_gate(c->k8s, gate, o);
+	c->plans = plan_table_new();
+	c->due = due_new();
+	c->gone = gone_pods_new();
+	c->zones = zones_new();
+	make_controllers(o);
+	make_informers(o);
+	if (recorder_new(c->k8s, "loadshift-operator", o->identity, &c->events, err))
+		return -1;
+	informer_start(c->regions);
+	informer_start(c->nodes);
+	informer_start(c->cajs);
+	informer_start(c->jobs);
+	informer_start(c->pods);
+	if (elect(o, err))
+		return -1;
+	if (pthread_create(&o->starter, NULL, starter_main, o))
+		return error_set(err, ERR_INTERNAL, "start a thread");
+	o->starter_runs = true;
+	return 0;
+}
+
+int operator_new(const struct operator_config *cfg, struct operator **ret, struct error *err)
+{
+	struct operator *o = xcalloc(1, sizeof(*o));
+
+	o->cfg = *cfg;
+	(void)pthread_mutex_init(&o->mutex, NULL);
+	(void)pthread_cond_init(&o->cond, NULL);
+	o->ctx.clock = cfg->clock;
+	o->ctx.translate = (struct translate_config){
+		.default_region = cfg->default_region,
+		.max_forecast_age_ms = cfg->max_forecast_age_ms,
+		.carbon_error_mg_per_kwh = CARBON_ERROR_MG_PER_KWH,
+		.price_error_permille = PRICE_ERROR_PERMILLE,
+	};
+	if (start(o, err)) {
+		operator_free(o);
+		return -1;
+	}
+	*ret = o;
+	return 0;
+}
+
+static void stop_starter(struct operator *o)
+{
+	(void)pthread_mutex_lock(&o->mutex);
+	o->stopping = true;
+	(void)pthread_cond_broadcast(&o->cond);
+	(void)pthread_mutex_unlock(&o->mutex);
+	if (o->starter_runs)
+		(void)pthread_join(o->starter, NULL);
+}
+
+void operator_free(struct operator *o)
+{
+	if (!o)
+		return;
+	struct context *c = &o->ctx;
+
+	stop_starter(o);
+	/* No new keys, workers done, and only then is the Lease given back. */
+	if (o->started) {
+		controller_stop(c->caj_controller, DRAIN_MS);
+		controller_stop(c->due_controller, 0);
+		controller_stop(c->plan_controller, 0);
+	}
+	recorder_free(c->events);
+	lease_free(o->lease);
+	informer_free(c->pods);
+	informer_free(c->jobs);
+	informer_free(c->cajs);
+	informer_free(c->nodes);
+	informer_free(c->regions);
+	if (o->loop)
+		http_loop_free(o->loop);
+	controller_free(c->caj_controller);
+	controller_free(c->due_controller);
+	controller_free(c->plan_controller);
+	plan_table_free(c->plans);
+	due_free(c->due);
+	gone_pods_free(c->gone);
+	zones_free(c->zones);
+	k8s_free(c->k8s);
+	(void)pthread_cond_destroy(&o->cond);
+	(void)pthread_mutex_destroy(&o->mutex);
+	free(o);
+}
