@@ -3,8 +3,18 @@
 
 B       ?= build
 CC      ?= gcc
+CLANG   ?= clang
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
+
+# Prerequisites are installed by hack/setup, which is quick when nothing is missing.
+SETUP_GOALS := all demo test unit integration asan tsan fuzz fuzz-replay bench lint soak
+ifneq ($(filter $(SETUP_GOALS),$(or $(MAKECMDGOALS),all)),)
+  SETUP := $(if $(filter-out all,$(or $(MAKECMDGOALS),all)),test,build)
+  ifneq ($(shell hack/setup $(SETUP) >&2 && echo ok),ok)
+    $(error hack/setup $(SETUP) failed)
+  endif
+endif
 
 MODULES ?= $(notdir $(wildcard pkg/*))
 DEPS    := libcurl libcjson yaml-0.1 libwebsockets openssl
@@ -25,23 +35,33 @@ ifdef DEVELOPER
 endif
 
 CFLAGS  += -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -pthread
-CPPFLAGS = -Ipkg -D_GNU_SOURCE -DLOADSHIFT_VERSION='"$(VERSION)"' -include pkg/base/banned.h $(shell pkg-config --cflags $(DEPS))
+CPPFLAGS = -Ipkg -D_GNU_SOURCE -DLOADSHIFT_VERSION='"$(VERSION)"' -include pkg/base/banned.h $(DEP_CFLAGS)
 LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAGS) -pthread
-LDLIBS  := $(shell pkg-config --libs $(DEPS)) -lm
+DEP_CFLAGS := $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
+LDLIBS     := $(shell pkg-config --libs $(DEPS) 2>/dev/null) -lm
 
 LIB_SRC  := $(foreach m,$(MODULES),$(wildcard pkg/$(m)/*.c pkg/$(m)/*/*.c))
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/obj/%.o)
 LIB      := $(B)/libloadshift.a
 PROGRAMS := $(notdir $(patsubst %/,%,$(dir $(wildcard cmd/*/main.c))))
 UNIT     ?= $(basename $(notdir $(wildcard tests/unit/*_test.c)))
+FUZZ     ?= $(basename $(notdir $(wildcard tests/fuzz/fuzz_*.c)))
+BENCHES  := $(basename $(notdir $(wildcard tests/bench/*_bench.c)))
 
 .PHONY: all
-all: $(PROGRAMS:%=$(B)/%) ## build every program into $(B)/
+all: $(PROGRAMS:%=$(B)/%) ## build every program into build/
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The planner's inner loops are worth the vectoriser.
+$(B)/obj/pkg/planner/%.o: OPT := $(OPT) -O3
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
@@ -54,6 +74,21 @@ $(B)/$(1): $(patsubst %.c,$(B)/obj/%.o,$(wildcard cmd/$(1)/*.c)) $(LIB)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
+# ---- demo -----------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: all ## a real local Kubernetes, recorded GB grid data, CarbonAwareJobs deferred, placed and released (KEEP=1 keeps it)
+	@hack/kube-tools
+	@hack/demo
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+
+PYTEST = "$$(hack/setup --print-venv)/bin/python" -m pytest
+
+.PHONY: test
+test: ## every test: units, sanitizers, fuzz seeds, integration on a real Kubernetes, the demo's choices
+	@hack/run-tests
+
 $(B)/unit/%_test: $(B)/obj/tests/unit/%_test.o $(LIB)
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
@@ -61,6 +96,73 @@ $(B)/unit/%_test: $(B)/obj/tests/unit/%_test.o $(LIB)
 .PHONY: unit
 unit: $(UNIT:%=$(B)/unit/%) ## build and run the unit tests (UNIT=name_test picks some)
 	@hack/run-units $(B)/unit $(UNIT)
+
+.PHONY: asan
+asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address OPT="-O1 -g" unit
+
+.PHONY: tsan
+tsan: ## unit tests of the shared types under ThreadSanitizer
+	@TSAN_OPTIONS="suppressions=$(CURDIR)/hack/tsan.supp second_deadlock_stack=1" \
+		$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread OPT="-O1 -g" unit
+
+# pkg/k8s as a program, for tests/integration/test_k8s_runtime.py.
+$(B)/probe/%: $(B)/obj/tests/integration/%.o $(LIB)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: integration
+integration: all $(B)/probe/k8s_probe ## integration tests on a real control plane (ARGS="-k name" picks some)
+	@hack/kube-tools
+	@$(PYTEST) tests/integration $(ARGS)
+
+FUZZ_SAN := address,undefined -fno-sanitize-recover=undefined
+.PHONY: fuzzlib
+fuzzlib:
+	@$(MAKE) --no-print-directory B=$(B)/fuzzlib CC=$(CLANG) OPT="-O1 -g" WARN=-w HARDEN= \
+		SANFLAGS="-fsanitize=fuzzer-no-link,$(FUZZ_SAN)" $(B)/fuzzlib/libloadshift.a
+
+$(B)/fuzz/%: tests/fuzz/%.c fuzzlib
+	@mkdir -p $(@D)
+	@echo "  FUZZ  $@"
+	@$(CLANG) $(CPPFLAGS) -std=gnu11 -O1 -g -w -pthread -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $< \
+		$(B)/fuzzlib/libloadshift.a $(LDLIBS)
+
+.PHONY: fuzz-replay
+fuzz-replay: $(FUZZ:%=$(B)/fuzz/%) ## run every fuzz target over its seed corpus once
+	@hack/run-fuzz replay $(B)/fuzz $(FUZZ)
+
+.PHONY: fuzz
+fuzz: $(FUZZ:%=$(B)/fuzz/%) ## fuzz every target for SECONDS each (default 60)
+	@hack/run-fuzz $(or $(SECONDS),60) $(B)/fuzz $(FUZZ)
+
+# ---- measuring ------------------------------------------------------------------------------------------------------
+
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIB)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: bench
+bench: all $(BENCHES:%=$(B)/bench/%) ## print the figures of docs/benchmarks.md, as ratios to yardsticks of the same run
+	@hack/kube-tools
+	@hack/run-bench $(ARGS)
+
+.PHONY: soak
+soak: all ## hours-long versions of the fault tests
+	@hack/kube-tools
+	@$(PYTEST) tests/soak $(ARGS)
+
+# ---- upkeep ---------------------------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: ## style, layers, formatting, spelling, clang-tidy
+	@hack/lint
+
+.PHONY: install
+install: all ## install the programs and CRDs below PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/loadshift/crds
+	install $(PROGRAMS:%=$(B)/%) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 crds/*.yaml $(DESTDIR)$(PREFIX)/share/loadshift/crds
 
 .PHONY: clean
 clean: ## remove build/

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fixed-point decimals: an int64 and a number of decimal places that the caller knows (3 for milli, 6 for micro; 0 to 12).
- * Money and energy are never kept in floating point once written down. Pure; thread: any.
+ * Fixed-point decimals: an int64 and a number of decimal places (0 to 12) that the caller knows: 3 for milli, 6 for
+ * micro. Money and energy are never kept in floating point once written down. Pure; thread: any.
  */
 #ifndef BASE_DECIMAL_H
 #define BASE_DECIMAL_H

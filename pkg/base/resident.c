@@ -9,10 +9,11 @@
 #include "base/str.h"
 
 /*
- * "7f1c...-7f1d... r-xp 00000000 08:01 1234 /lib/x.so": only mappings of files that are executable and not writable.
- * Others may hold pages of our own (relocated data is read-only, too), which MADV_DONTNEED would lose.
+ * "7f1c...-7f1d... r-xp 00001000 08:01 1234 /lib/x.so": program text, or a file's beginning (headers, symbols and
+ * relocations, which only the loader reads), mapped from a file and never written. Other read-only mappings may hold
+ * relocated data, which MADV_DONTNEED would lose.
  */
-static bool is_text(const char *line, uintptr_t *ret_begin, uintptr_t *ret_end)
+static bool is_clean(const char *line, uintptr_t *ret_begin, uintptr_t *ret_end)
 {
 	char *p;
 
@@ -20,7 +21,7 @@ static bool is_text(const char *line, uintptr_t *ret_begin, uintptr_t *ret_end)
 	if (*p != '-')
 		return false;
 	*ret_end = (uintptr_t)strtoull(p + 1, &p, 16);
-	return strncmp(p, " r-xp ", 6) == 0 && strchr(p, '/');
+	return (strncmp(p, " r-xp ", 6) == 0 || strncmp(p, " r--p 00000000 ", 15) == 0) && strchr(p, '/');
 }
 
 void resident_trim(void)
@@ -32,6 +33,6 @@ void resident_trim(void)
 
 	(void)malloc_trim(0);
 	while (maps && getline(&line, &cap, maps) > 0)
-		if (is_text(line, &begin, &end))
+		if (is_clean(line, &begin, &end))
 			(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
 }

@@ -2,7 +2,6 @@
 /* Table-driven configuration: defaults, file and flags set the options through one function each. */
 #include "config/config.h"
 
-
 #include "base/clock.h"
 #include "config/internal.h"
 #include "config/yaml.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Configuration: a table says name, type, default, bounds and meaning of each option; file, flags and --help all follow
- * from it. File: YAML, unknown keys refused with their line. A flag `--some-option VALUE` overrides the file's
- * `someOption` (nested: `grid.baseUrl` is `--grid-base-url`).
+ * from it. File: YAML, unknown keys refused with their line and the nearest key there is; a key without a value leaves
+ * the default. A flag `--some-option VALUE` overrides the file's `someOption` (nested: `grid.baseUrl` is
+ * `--grid-base-url`, and in the file `baseUrl` inside `grid`).
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -16,7 +17,7 @@ enum config_type {
 	CONFIG_STRING,   /* char * */
 	CONFIG_INT,      /* int64_t, bounds min..max */
 	CONFIG_BOOL,     /* bool */
-	CONFIG_DURATION, /* int64_t ms: "250ms", "30s", "5m", "2h", "1d" */
+	CONFIG_DURATION, /* int64_t ms: "250ms", "30s", "5m", "2h", "1d", "1h30m"; bounds in ms */
 	CONFIG_TIME,     /* int64_t ms, RFC 3339; TIME_NONE when unset */
 	CONFIG_ENUM,     /* int: index into `names` */
 };
@@ -26,7 +27,7 @@ struct config_option {
 	enum config_type type;
 	size_t offset;            /* in the caller's struct */
 	const char *def;          /* text of the default; NULL = NULL, 0, false, TIME_NONE */
-	int64_t min, max;         /* INT and DURATION (ms); both 0 = no bound */
+	int64_t min, max;         /* INT and DURATION (ms); both 0 = none, max INT64_MAX = only min */
 	const char *const *names; /* ENUM: NULL-terminated */
 	const char *help;         /* one line */
 };

@@ -214,6 +214,9 @@ static int create_refused(struct step *s, struct error *err)
 		s->o.template_error = arena_strdup(s->w->arena, err->msg);
 		return 0;
 	}
+	/* The namespace goes away, and the object with it: nothing to do, and nothing to complain about. */
+	if (err->http == 403 && strstr(err->msg, "being terminated"))
+		return 1;
 	if (err->http != 409)
 		return -1;
 	if (k8s_get_object(s->w->client, &job_type, caj->obj.meta.namespace, caj->obj.meta.name, &job, &get))

@@ -14,10 +14,11 @@ struct source {
 	enum grid_metric metric; /* GRID_CARBON or GRID_PRICE */
 	char zone[GRID_NAME_MAX];
 	char pinned[GRID_NAME_MAX];  /* product that the chain names, or "" */
+	char asked[GRID_NAME_MAX];   /* product that the last plan asked for: pinned, configured or discovered */
 	char product[GRID_NAME_MAX]; /* whose data it holds, or "" */
 	struct grid_track *tracks[GRID_METRICS];
 	struct grid_moment moments[COLLECTOR_MOMENTS]; /* newest start first; start TIME_NONE = empty */
-	char trouble[160];			       /* of the last attempt, "" when it was good */
+	char trouble[160];                             /* of the last attempt, "" when it was good */
 	bool used;
 };
 
@@ -44,9 +45,10 @@ void collector_state_init(struct collector_state *s);
 void collector_state_release(struct collector_state *s);
 void collector_state_set(struct collector_state *s, const struct gridregion *const *regions, size_t n, int64_t now_ms);
 /* What is wanted of that provider: at most `max` targets, whose strings live as long as the arena. */
-size_t collector_state_targets(struct collector_state *s, const struct grid_provider *p, const char *product,
-			       struct grid_target *out, size_t max, struct arena *arena);
-/* Merges an answer; a NULL or unhappy `err` is noted as the sources' trouble. Returns how many values changed. */
+size_t collector_state_targets(struct collector_state *s, const struct grid_provider *p, const char *configured,
+			       const char *discovered, struct grid_target *out, size_t max, struct arena *arena);
+/* Merges an answer; `err`, NULL when all was well, is noted as the trouble of the sources it was about. Returns how
+ * many values changed. */
 int collector_state_merge(struct collector_state *s, const struct grid_provider *p, const struct grid_request *req,
 			  const struct grid_answer *a, int64_t now_ms, const struct error *err);
 /* Latest horizon of what the request is about; TIME_NONE if nothing is known. */
@@ -55,6 +57,10 @@ int64_t collector_state_horizon(struct collector_state *s, const struct grid_pro
 /* Names of the regions that an answer to the request concerns, and of their groups' regions if it is about carbon. */
 size_t collector_state_concerned(struct collector_state *s, const struct grid_provider *p,
 				 const struct grid_request *req, const char **out, size_t max, struct arena *arena);
+/* See collector_view(). */
+bool collector_view_of(struct collector_state *s, const char *region, int64_t now_ms, struct arena *arena,
+		       struct collector_view *ret);
+/* Age and horizon gauges. */
 void collector_state_measure(struct collector_state *s, int64_t now_ms);
 
 #endif

@@ -3,6 +3,7 @@
 #include "controller/plan_round.h"
 
 #include "base/alloc.h"
+#include "log/log.h"
 #include "metrics/metrics.h"
 
 static struct metric rounds = METRIC_COUNTER("loadshift_plan_rounds_total", "Planning rounds.");
@@ -148,10 +149,58 @@ static size_t partition(const struct grid_view *v, struct gathered *g)
 	return n;
 }
 
+/*
+ * Every new or changed decision is written down with what it rested on, so that anybody with the providers' answers can
+ * compute it again.
+ */
+static bool log_decision(const struct grid_view *v, const struct pending *p, const struct planner_job *pj,
+			 const struct planner_result *r, const struct plan_entry *e)
+{
+	const struct grid_forecast *f = p->place.home < v->n_regions ? &v->regions[p->place.home]->forecast : NULL;
+
+	if (p->earlier && plan_entry_equal(p->earlier, e))
+		return false;
+	log_info("planned", LOG_STR("job", p->caj->obj.meta.key), LOG_STR("uid", p->caj->obj.meta.uid),
+		 LOG_TIME("now", v->now_ms), LOG_I64("now_ms", v->now_ms), LOG_STR("outcome", planner_outcome_name(r->outcome)),
+		 LOG_STR("binding", planner_binding_name(r->binding)),
+		 LOG_STR("region", grid_view_name(v, r->choice.region)), LOG_I64("start_ms", r->choice.start_ms),
+		 LOG_STR("earlier_region", grid_view_name(v, pj->earlier_region)),
+		 LOG_I64("earlier_start_ms", pj->earlier_region >= 0 ? pj->earlier_start_ms : 0),
+		 LOG_STR("home", grid_view_name(v, p->place.home)), LOG_I64("earliest_ms", pj->earliest_ms),
+		 LOG_I64("latest_start_ms", pj->latest_start_ms == TIME_NONE ? 0 : pj->latest_start_ms),
+		 LOG_I64("spread_ms", pj->spread_ms), LOG_I64("power_milliwatts", pj->power_milliwatts),
+		 LOG_DBL("objective", r->choice.objective), LOG_DBL("gain", r->gain), LOG_DBL("noise", r->noise),
+		 LOG_DBL("carbon_scale", r->carbon_scale_mg_per_kwh),
+		 LOG_DBL("price_scale", r->price_scale_micros_per_kwh), LOG_TIME("issued", f ? f->issued_ms : TIME_NONE));
+	return true;
+}
+
+static const char *issued(const struct gridregion *r, const char *metric, char text[TIME_TEXT])
+{
+	for (int i = 0; i < r->n_sources; i++) {
+		if (cstr_eq(r->sources[i].metric, metric) && r->sources[i].issued_ms != TIME_NONE)
+			return time_format(r->sources[i].issued_ms, text);
+	}
+	return "-";
+}
+
+/* The other half of what decisions rest on: which issue of carbon and price each region had in this round. */
+static void log_round(const struct grid_view *v)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(6 * 1024); /* a line of the log is cut at 8 KiB */
+	char carbon[TIME_TEXT], price[TIME_TEXT];
+
+	for (int i = 0; i < v->n_regions; i++)
+		(void)buf_addf(&text, "%s%s=%s,%s", i ? " " : "", v->regions[i]->obj.meta.name,
+			       issued(v->regions[i], "carbon", carbon), issued(v->regions[i], "price", price));
+	log_info("round", LOG_I64("now_ms", v->now_ms), LOG_STR("issued", buf_cstr(&text)));
+}
+
 static size_t publish_rows(const struct grid_view *v, struct gathered *g, size_t n_planned,
 			   const struct planner_result *results, struct plan_row *rows)
 {
 	size_t n = 0;
+	bool logged = false;
 
 	for (size_t i = 0; i < g->n; i++) {
 		struct pending *p = &g->pending[i];
@@ -160,9 +209,13 @@ static size_t publish_rows(const struct grid_view *v, struct gathered *g, size_t
 						       &results[i])
 			: p->earlier ? plan_entry_ref(p->earlier) : NULL;
 
+		if (entry && i < n_planned)
+			logged |= log_decision(v, p, &g->jobs[i], &results[i], entry);
 		if (entry)
 			rows[n++] = (struct plan_row){ p->caj->obj.meta.uid, p->caj->obj.meta.key, entry };
 	}
+	if (logged)
+		log_round(v);
 	return n;
 }
 

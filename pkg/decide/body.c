@@ -280,8 +280,10 @@ static void write_affinity(struct json_writer *w, const struct job *job, const s
 {
 	const struct affinity_shape *shape = &job->template.affinity;
 
-	op_string(w, "add", "/spec/template/metadata/annotations/loadshift.io~1regions", a->regions);
-	op_string(w, "add", "/metadata/annotations/loadshift.io~1regions", a->regions);
+	/* On the Job too: it says that this has been done. */
+	op_string(w, "add", "/metadata/annotations/loadshift.io~1regions", a->regions ? a->regions : "");
+	if (a->regions)
+		op_string(w, "add", "/spec/template/metadata/annotations/loadshift.io~1regions", a->regions);
 	/* More terms than we keep track of: the extender's annotation still leads, the scheduler's filter does not. */
 	if (!a->key || shape->too_many_terms)
 		return;
@@ -289,7 +291,8 @@ static void write_affinity(struct json_writer *w, const struct job *job, const s
 		op_empty_object(w, "/spec/template/spec/affinity");
 	if (!shape->has_node_affinity)
 		op_empty_object(w, NODE_AFFINITY);
-	require(w, shape, a);
+	if (a->require_planned || a->n_allowed > 0)
+		require(w, shape, a);
 	if (!a->require_planned)
 		prefer(w, shape, a);
 }
@@ -308,7 +311,7 @@ void body_release_job(const struct job *job, const struct plan_affinity *affinit
 	jw_array(&w, NULL);
 	test_version(&w, job);
 	/* Once is enough, and a Job that has started before may not take a second one on older API servers. */
-	if (affinity && affinity->regions && !object_annotation(&job->obj, ANNOTATION_REGIONS))
+	if (affinity && (affinity->regions || affinity->key) && !object_annotation(&job->obj, ANNOTATION_REGIONS))
 		write_affinity(&w, job, affinity);
 	op_string(&w, "add", "/metadata/annotations/loadshift.io~1released", time_format(released_ms, released));
 	op(&w, "replace", "/spec/suspend");

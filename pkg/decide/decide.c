@@ -30,6 +30,13 @@ static void ready(struct ctx *c, bool value, const char *state, const char *mess
 	cond(c, COND_READY, value, state, message);
 }
 
+/* A reason that it was accepted in spite of something (TemplateChanged) stays. */
+static void accept(struct ctx *c)
+{
+	if (!condition_is_true(&c->s->conditions, COND_ACCEPTED))
+		cond(c, COND_ACCEPTED, true, "Accepted", "");
+}
+
 static void look_again(struct ctx *c, int64_t domain_ms)
 {
 	if (domain_ms != TIME_NONE && (c->d->look_again_ms == TIME_NONE || domain_ms < c->d->look_again_ms))
@@ -198,7 +205,9 @@ static bool copy_figures_from_plan(struct ctx *c, const struct plan_entry *p)
 	if (!s->baseline.rule)
 		s->baseline = p->baseline;
 	s->actual.cost_basis = p->cost_basis;
-	show_expected_savings(c);
+	s->saved_carbon = s->saved_cost = NULL;
+	if (p->plan.n_segments > 0)
+		show_expected_savings(c);
 	return moved;
 }
 
@@ -220,7 +229,7 @@ static void apply_plan(struct ctx *c, const struct plan_entry *p)
 	bool first = c->s->plan.n_segments == 0;
 	bool moved = copy_figures_from_plan(c, p);
 
-	cond(c, COND_ACCEPTED, true, "Accepted", "");
+	accept(c);
 	cond(c, COND_PLANNED, p->plan.n_segments > 0, p->reason, p->explanation);
 	if (p->no_data)
 		cond(c, COND_DEGRADED, true, "NoGridData", p->explanation);
@@ -262,7 +271,7 @@ static void release(struct ctx *c)
 	c->s->estimated_start_ms = c->o->now_ms;
 	if (!c->s->explanation)
 		c->s->explanation = "starts at its latest start: there was no plan";
-	cond(c, COND_ACCEPTED, true, "Accepted", "");
+	accept(c);
 	cond(c, COND_RELEASED, true, c->o->caj->run_now ? "RunNow" : c->s->plan.n_segments ? "PlanDue" : "LatestStart",
 	     c->s->explanation);
 	at_risk(c, c->o->now_ms);
@@ -382,7 +391,7 @@ static void decide_user_suspend(struct ctx *c)
 		c->d->action = CAJ_SUSPEND_JOB;
 		return;
 	}
-	cond(c, COND_ACCEPTED, true, "Accepted", "");
+	accept(c);
 	cond(c, COND_SUSPENDED, true, "JobSuspended", "spec.suspend is true");
 	ready(c, false, "Suspended", "spec.suspend is true: set it to false to let the job be planned");
 	/* Once resumed it is released anew, by a new plan; what ran so far stays in runs[]. */
@@ -454,7 +463,7 @@ static void decide_with_job(struct ctx *c)
 	} else if (!o->job->suspend) {
 		/* Somebody unsuspended it before its time: that is run-now, and accepted. */
 		c->s->released_ms = o->now_ms;
-		cond(c, COND_ACCEPTED, true, "Accepted", "");
+		accept(c);
 		cond(c, COND_RELEASED, true, "UnsuspendedByOther", "the Job was unsuspended by somebody else: it runs now");
 		ready(c, true, "Running", "unsuspended by somebody else");
 		event(c, false, "UnsuspendedByOther", "the Job was unsuspended by somebody else: it runs now");

@@ -2,7 +2,7 @@
 /*
  * caj_decide(): what to do next about one CarbonAwareJob. Pure and level-triggered: it sees what is, never why it is
  * called, and asks for at most one write. Called again after that write has been seen, it asks for the next, so that
- * the process may die between any two of them.
+ * the process may die between any two of them. tests/unit/lifecycle_test.c checks that over random histories.
  *
  * A job's life, one write each:
  *
@@ -17,6 +17,14 @@
  *
  * Run once: a Job is created only while status.jobRef.uid is empty, and unsuspended only after releasedTime and the UID
  * are in status. A Job that was seen and is gone was either finished, or the object has Failed with JobDeleted.
+ *
+ * Freshness. What was observed may be older than what the API server has. Every write carries the version of the object
+ * it changes: a status write that of the object, a patch of the Job that of the Job, a deletion the object's UID and
+ * version, and body_create_job() looks at the live object. Where a decision also rests on the *other* object and cannot
+ * be taken back, check_caj and check_job ask the caller to read that one live first and to give up when it has changed.
+ *
+ * Ready's reason is the State column. A Job that somebody else suspended after its release has the state Suspended like
+ * one that its user suspended; Ready's message then begins with "SuspendedByOther".
  */
 #ifndef DECIDE_DECIDE_H
 #define DECIDE_DECIDE_H
@@ -29,6 +37,8 @@
 #define CAJ_START_BLOCKED_MS (600 * SECOND_MS)
 /* Events tell of a start that moved by more than this. */
 #define CAJ_EVENT_MOVE_MS (30 * MINUTE_MS)
+/* A release that was recorded but not carried out for so long no longer rests on a plan: hard limits are asked anew. */
+#define CAJ_RELEASE_VALID_MS (600 * SECOND_MS)
 
 /* What the job's pods tell. */
 struct caj_pod_summary {
@@ -51,7 +61,7 @@ struct caj_observed {
 	int64_t released_for_real_ms; /* since the release patch; for StartBlocked */
 	const struct account *account; /* of what ran so far; NULL = nothing did */
 	bool fold;		      /* account's runs hold pods that are gone: write them down */
-	bool can_plan;		      /* grid data and nodes are synced: waiting for a plan makes sense */
+	bool can_plan;		      /* there is a home to plan for, or it is not known yet: a plan will come */
 	int64_t job_finished_ms;      /* domain time of the Job's end, TIME_NONE */
 };
 
@@ -77,6 +87,8 @@ struct caj_decision {
 	int64_t look_again_ms;	  /* domain time; TIME_NONE = when something changes */
 	int64_t look_again_real_ms; /* real delay; 0 = none */
 	bool overdue;		  /* the latest start has passed: releases go in order of latest start */
+	bool check_caj;		  /* to be carried out only if a live read shows the object's version that was observed */
+	bool check_job;		  /* the same for the Job; one that was not there must still be absent */
 	struct caj_event event;	  /* to be sent once the write has succeeded */
 };
 

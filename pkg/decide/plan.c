@@ -36,26 +36,31 @@ static const char *at(struct arena *a, int64_t ms)
 	return arena_strdup(a, time_format_minute(ms, text));
 }
 
-/* ": 12 g/kWh instead of 213 g/kWh at once in yorkshire" and the like; empty when there is nothing to compare. */
-static const char *compared(struct plan_entry *p, const struct grid_view *v, const struct planner_result *r)
+/*
+ * ": 12 g/kWh over the run instead of 213 g/kWh at once in yorkshire and 0.31 GBP cheaper"; empty when there is nothing
+ * to compare. The baseline is the one that counts for the savings: frozen at the first plan.
+ */
+static const char *compared(struct plan_entry *p, const struct planner_option *chosen_option, const struct caj_baseline *b)
 {
-	double chosen = grams_per_kwh(&r->choice), base = grams_per_kwh(&r->baseline);
+	const struct caj_figures *base = &b->expected, *chosen = &p->plan.expected;
+	double grams = grams_per_kwh(chosen_option);
 	char cost[DECIMAL_TEXT];
 	const char *money = "";
 
-	if (isnan(chosen) || isnan(base))
+	if (isnan(grams))
 		return "";
-	if (r->choice.region == r->baseline.region && r->choice.start_ms == r->baseline.start_ms)
-		return arena_printf(&p->arena, ": %.0f g/kWh over the run", chosen);
-	if (r->choice.cost_known && r->baseline.cost_known && p->currency) {
-		int64_t saved = r->baseline.cost_micros - r->choice.cost_micros;
-
+	if (!base->carbon_known || base->energy_milliwatt_hours <= 0 ||
+	    (cstr_eq(b->region, p->plan.segments[0].region) && b->start_ms == p->plan.segments[0].start_ms))
+		return arena_printf(&p->arena, ": %.0f g/kWh over the run", grams);
+	int64_t saved = base->cost_micros - chosen->cost_micros;
+	/* Less than a hundredth of a penny is nobody's reason. */
+	if (base->cost_known && chosen->cost_known && p->currency && (saved >= 100 || saved <= -100))
 		money = arena_printf(&p->arena, " and %s %s %s",
 				     decimal_format_fixed(saved < 0 ? -saved : saved, 6, 4, cost), p->currency,
 				     saved < 0 ? "dearer" : "cheaper");
-	}
-	return arena_printf(&p->arena, ": %.0f g/kWh over the run instead of %.0f g/kWh at once in %s%s", chosen, base,
-			    grid_view_name(v, r->baseline.region), money);
+	return arena_printf(&p->arena, ": %.0f g/kWh over the run instead of %.0f g/kWh at once in %s%s", grams,
+			    (double)base->carbon_milligrams * 1000.0 / (double)base->energy_milliwatt_hours, b->region,
+			    money);
 }
 
 static const char *limit_in_words(struct plan_entry *p, const struct caj_spec *s)
@@ -64,12 +69,12 @@ static const char *limit_in_words(struct plan_entry *p, const struct caj_spec *s
 	const char *text = "";
 
 	if (s->max_carbon.set && s->max_carbon.hard)
-		text = arena_printf(&p->arena, " %d g/kWh at most,", s->max_carbon.value / 1000);
+		text = arena_printf(&p->arena, "at most %d g/kWh, ", s->max_carbon.value / 1000);
 	if (s->max_price.set && s->max_price.hard)
-		text = arena_printf(&p->arena, "%s %s per kWh at most,", text,
+		text = arena_printf(&p->arena, "%sat most %s per kWh, ", text,
 				    decimal_format(s->max_price.value, 6, price));
 	if (s->min_renewable.set && s->min_renewable.hard)
-		text = arena_printf(&p->arena, "%s %d %% renewable at least,", text, s->min_renewable.value / 10);
+		text = arena_printf(&p->arena, "%sat least %d %% renewable, ", text, s->min_renewable.value / 10);
 	return text;
 }
 
@@ -78,7 +83,8 @@ static void explain(struct plan_entry *p, const struct grid_view *v, const struc
 {
 	const char *region = grid_view_name(v, r->choice.region);
 	const char *where = region && strcmp(region, HOME_MEAN) != 0 ? arena_printf(&p->arena, " in %s", region) : "";
-	const char *versus = region ? compared(p, v, r) : "";
+	const struct caj_baseline *baseline = caj->status.baseline.rule ? &caj->status.baseline : &p->baseline;
+	const char *versus = p->plan.n_segments ? compared(p, &r->choice, baseline) : "";
 
 	switch (r->outcome) {
 	case PLANNER_CHOSEN:
@@ -86,9 +92,16 @@ static void explain(struct plan_entry *p, const struct grid_view *v, const struc
 		p->explanation = arena_printf(&p->arena, "starts %s%s%s", at(&p->arena, r->choice.start_ms), where, versus);
 		break;
 	case PLANNER_KEPT:
-		p->reason = r->choice.start_ms > p->planned_ms ? "PlanKept" : "NoGain";
-		p->explanation = arena_printf(&p->arena, "starts %s%s%s; no other start is better by more than the "
-					      "forecast's error", at(&p->arena, r->choice.start_ms), where, versus);
+		if (r->choice.start_ms > p->planned_ms) {
+			/* An earlier plan stands: in the same words, so that nothing is written anew. */
+			p->reason = "Optimised";
+			p->explanation =
+				arena_printf(&p->arena, "starts %s%s%s", at(&p->arena, r->choice.start_ms), where, versus);
+			break;
+		}
+		p->reason = "NoGain";
+		p->explanation = arena_printf(&p->arena, "starts at once%s%s; no later start is better by more than the "
+					      "forecast's error", where, versus);
 		break;
 	case PLANNER_AT_ONCE:
 		p->reason = t->at_once_reason ? t->at_once_reason : "NoData";
@@ -110,7 +123,7 @@ static void explain(struct plan_entry *p, const struct grid_view *v, const struc
 	case PLANNER_HARD_LIMIT:
 	case PLANNER_HARD_UNKNOWN:
 		p->reason = r->outcome == PLANNER_HARD_LIMIT ? "HardLimitUnmet" : "HardLimitUnknown";
-		p->explanation = arena_printf(&p->arena, "does not start: no start until %s meets the hard limits (%s %s)",
+		p->explanation = arena_printf(&p->arena, "does not start: no start until %s meets the hard limits (%s%s)",
 					      t->latest_start_ms == TIME_NONE ? "now" : at(&p->arena, t->latest_start_ms),
 					      limit_in_words(p, &caj->spec),
 					      r->outcome == PLANNER_HARD_LIMIT ? "by the forecast" : "data unknown");
@@ -139,34 +152,48 @@ static const char *const *copy_values(struct plan_entry *p, const char **to, con
 	return to;
 }
 
-/* The allowed regions as values of one node label; none when their nodes share no label. */
+/* The values of one node label that mean the allowed regions; false when their nodes share no label. */
+static bool allowed_values(struct plan_entry *p, const struct grid_view *v, const struct caj_place *place)
+{
+	struct plan_affinity *a = &p->affinity;
+	int total = 0;
+
+	for (int i = 0; i < place->n_regions; i++) {
+		const struct region_label *label = &v->labels[place->regions[i]];
+
+		if (place->regions[i] == v->mean || !cstr_eq(label->key, a->key))
+			return false;
+		total += label->n_values;
+	}
+	const char **values = arena_array(&p->arena, (size_t)total, const char *);
+	for (int i = 0; i < place->n_regions; i++)
+		a->allowed = copy_values(p, values, &v->labels[place->regions[i]], &a->n_allowed);
+	return true;
+}
+
+/*
+ * Where the user named places, the pods are confined to the allowed ones. Otherwise they only prefer the planned one: a
+ * job that could run anywhere still can.
+ */
 static void copy_affinity(struct plan_entry *p, const struct grid_view *v, const struct carbonawarejob *caj,
 			  const struct caj_place *place, const struct planner_result *r)
 {
 	const struct caj_spec *s = &caj->spec;
 	struct plan_affinity *a = &p->affinity;
-	int region = r->choice.region, total = 0;
+	int region = r->choice.region;
 
-	if (!place->constrained || region == PLANNER_NO_REGION || region == v->mean)
+	if (region == PLANNER_NO_REGION || region == v->mean)
 		return;
-	a->key = v->labels[region].key;
-	a->regions = "";
-	for (int i = 0; i < place->n_regions; i++) {
-		int allowed = place->regions[i];
-
-		a->regions = arena_printf(&p->arena, "%s%s%s", a->regions, *a->regions ? "," : "",
-					  grid_view_name(v, allowed));
-		if (allowed == v->mean || !cstr_eq(v->labels[allowed].key, a->key))
-			a->key = NULL;
-		else
-			total += v->labels[allowed].n_values;
-	}
+	for (int i = 0; place->constrained && i < place->n_regions; i++)
+		a->regions = arena_printf(&p->arena, "%s%s%s", a->regions ? a->regions : "", i ? "," : "",
+					  grid_view_name(v, place->regions[i]));
+	a->key = arena_strdup(&p->arena, v->labels[region].key);
 	if (!a->key)
 		return;
-	a->key = arena_strdup(&p->arena, a->key);
-	const char **values = arena_array(&p->arena, (size_t)total, const char *);
-	for (int i = 0; i < place->n_regions; i++)
-		a->allowed = copy_values(p, values, &v->labels[place->regions[i]], &a->n_allowed);
+	if (place->constrained && !allowed_values(p, v, place)) {
+		a->key = NULL;
+		return;
+	}
 	const char **planned = arena_array(&p->arena, (size_t)v->labels[region].n_values, const char *);
 	a->planned = copy_values(p, planned, &v->labels[region], &a->n_planned);
 	a->require_planned = v->signals.regions[region].power_limit_milliwatts > 0 ||

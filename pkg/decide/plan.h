@@ -13,9 +13,9 @@
 /* Where the release patch lets the pods run. Nothing set = anywhere. */
 struct plan_affinity {
 	const char *regions; /* "a,b": the allowed ones, for the extender's annotation; NULL = not confined */
-	const char *key;     /* node label of the allowed regions, NULL = they share none: no affinity */
+	const char *key;     /* node label of the regions, NULL = they share none: no affinity */
 	const char *const *allowed;
-	int n_allowed; /* values of key */
+	int n_allowed; /* values of key; 0 = not confined, the planned region is only preferred */
 	const char *const *planned;
 	int n_planned; /* values of key that mean the planned region */
 	bool require_planned; /* power was reserved there, or a hard limit needs it; else it is only preferred */

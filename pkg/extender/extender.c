@@ -10,6 +10,8 @@
 
 /* Changes within this time make one new snapshot. */
 #define REBUILD_DELAY_MS 100
+/* So that what listing, the first handshakes and the like have touched does not stay resident for ever. */
+#define TRIM_INTERVAL_MS (15 * SECOND_MS)
 /* Memory of one unusually large request is given back after it. */
 #define KEEP_CANDIDATES 16384
 #define KEEP_REPLY ((size_t)1024 * 1024)
@@ -106,7 +108,6 @@ static void rebuild(void *arg)
 {
 	struct object_list nodes = { 0 }, gridregions = { 0 };
 	struct extender *e = arg;
-	bool first = !extender_synced(e);
 	MUTEX_GUARD(&e->mutex);
 
 	e->rebuild_due = false;
@@ -121,8 +122,6 @@ static void rebuild(void *arg)
 	extender_holder_set(&e->holder, build_snapshot(&nodes, &gridregions));
 	object_list_release(&nodes);
 	object_list_release(&gridregions);
-	if (first)
-		resident_trim();
 }
 
 static void rebuild_soon(struct extender *e)
@@ -239,16 +238,28 @@ struct extender *extender_new(struct k8s *k, struct http_loop *loop, const struc
 	return e;
 }
 
+/* Net thread, by timer. */
+static void trim(void *arg)
+{
+	struct extender *e = arg;
+
+	resident_trim();
+	(void)http_loop_after(e->loop, TRIM_INTERVAL_MS, trim, e);
+}
+
 static void start_on_net_thread(void *arg)
 {
-	rebuild_soon(arg);
+	struct extender *e = arg;
+
+	/* Empty lists cause no change, but a snapshot all the same. */
+	rebuild_soon(e);
+	(void)http_loop_after(e->loop, TRIM_INTERVAL_MS, trim, e);
 }
 
 void extender_start(struct extender *e)
 {
 	informer_start(e->nodes);
 	informer_start(e->gridregions);
-	/* Empty lists cause no change, but a snapshot all the same. */
 	http_loop_post(e->loop, start_on_net_thread, e);
 }
 

@@ -63,6 +63,8 @@ struct grid_provider {
 	void (*basis)(const char *zone, struct grid_basis *ret);
 	/* Requests that serve all the targets (ones of other metrics or unknown zones are passed over). */
 	void (*plan)(const struct grid_env *env, const struct grid_target *targets, size_t n, struct grid_plan *ret);
+	/* Is the zone's data what that request asks for? */
+	bool (*serves)(const struct grid_request *req, const char *zone);
 	/*
 	 * Adds a 2xx body to the answer; sets a->next when there are more pages. ERR_INVALID: not what was asked for,
 	 * ERR_NOT_FOUND: well-formed but empty. The answer may hold points all the same.

@@ -80,6 +80,14 @@ static void woken(struct http_server *s)
 		begin_stop(s, grace_ms);
 }
 
+static void pause_accepting(struct http_server *s, bool pause)
+{
+	if (s->accept_paused == pause || !s->listener)
+		return;
+	s->accept_paused = pause;
+	(void)lws_rx_flow_control(s->listener, !pause);
+}
+
 static void sweep(lws_sorted_usec_list_t *sul)
 {
 	struct http_server *s = container_of(sul, struct http_server, sweep);
@@ -89,6 +97,7 @@ static void sweep(lws_sorted_usec_list_t *sul)
 	for (struct http_conn *c = s->conns; c; c = c->next)
 		if (now_ms >= c->deadline_ms)
 			conn_kill(c);
+	pause_accepting(s, false);
 	if (s->tls.ctx && now_ms - s->tls_checked_ms >= TLS_CHECK_MS) {
 		s->tls_checked_ms = now_ms;
 		tls_files_refresh(&s->tls);
@@ -105,8 +114,12 @@ static void accept_some(struct http_server *s)
 			.sockfd = accept4(lws_get_socket_fd(s->listener), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC),
 		};
 
-		if (fd.sockfd < 0)
+		if (fd.sockfd < 0) {
+			/* Out of descriptors or memory: the queue stays readable, so look away until the next sweep. */
+			if (errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+				pause_accepting(s, true);
 			return;
+		}
 		if (s->n_conns >= s->max_connections || s->stopping)
 			(void)close(fd.sockfd);
 		else

@@ -121,6 +121,7 @@ struct http_server {
 	/* Server thread only. */
 	struct http_conn *conns;
 	int n_conns;
+	bool accept_paused;
 	bool stopping;
 	bool done;
 	int64_t stop_deadline_ms;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "http/serving.h"
+#include "log/log.h"
 
 static const unsigned char session_context[] = "loadshift";
 
@@ -88,8 +89,8 @@ void tls_files_refresh(struct http_tls_files *t)
 	struct error err = ERROR_INIT;
 
 	/* A pair that is bad now is tried again at every check: it may be half written. */
-	if (stamp_files(t) != t->stamp)
-		(void)!tls_files_load(t, &err);
+	if (stamp_files(t) != t->stamp && tls_files_load(t, &err))
+		log_debug("certificate not reloaded, the old one stays", LOG_ERR(&err));
 }
 
 /* OpenSSL calls this in every handshake, also when the client named no server. */

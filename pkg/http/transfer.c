@@ -273,6 +273,8 @@ static void set_limits(struct http_transfer *t)
 	CURL *easy = t->easy;
 
 	(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+	/* A name that is still being looked up when the time is over must not hold up the net thread. */
+	(void)curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_PROBE_S);
@@ -284,8 +286,9 @@ static void set_limits(struct http_transfer *t)
 		return;
 	}
 	(void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-	/* Of the announced length; on_body() counts what is decoded. */
-	(void)curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)max_body(t->req));
+	/* Of the announced length; on_body() counts what is decoded. A HEAD announces what never comes. */
+	if (!cstr_eq(t->req->method, "HEAD"))
+		(void)curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)max_body(t->req));
 }
 
 static void set_time_left(struct http_transfer *t)

@@ -22,8 +22,10 @@ struct json;
 #define JSON_MAX_DEPTH 64
 
 /*
- * The whole text must be one JSON value in well-formed UTF-8, nested at most JSON_MAX_DEPTH deep. Its size is bounded
- * by whoever read it. ERR_INVALID tells the byte offset. Of duplicate keys the first counts.
+ * The whole text must be one JSON value (RFC 8259, strictly) in well-formed UTF-8, nested at most JSON_MAX_DEPTH deep;
+ * a byte order mark before it is skipped. Its size is bounded by whoever read it. ERR_INVALID tells the byte offset. Of
+ * duplicate keys the first counts. A \u0000 in a string is read as U+FFFD, so that a C string shows all of it; lone
+ * surrogates and numbers of more than 63 characters are refused.
  */
 int json_parse(struct str text, struct json **ret, struct error *err) must_check;
 void json_free(struct json *j);
@@ -46,6 +48,7 @@ bool json_is_number(const struct json *j);
 const char *json_string(const struct json *j);
 /* False when absent, not a number, or not integral within +-2^53. */
 bool json_i64(const struct json *j, int64_t *ret);
+/* False when absent, not a number, or too large for a finite double. */
 bool json_double(const struct json *j, double *ret);
 /* False when absent or not a boolean. */
 bool json_bool(const struct json *j, bool *ret);
@@ -64,7 +67,8 @@ size_t json_len(const struct json *j);
 
 /*
  * The raw text of the value at a '.'-separated path in a JSON text, without building a tree: what is inserted elsewhere
- * is byte for byte what came in. ERR_NOT_FOUND when absent, ERR_INVALID when the text on the way is not JSON.
+ * is byte for byte what came in. ERR_NOT_FOUND when absent, ERR_INVALID when the text up to its end is not
+ * JSON; what comes behind it is not looked at. A NULL path is the whole value. No recursion, for texts of megabytes.
  */
 int json_raw_at(struct str text, const char *path, struct str *ret_raw, struct error *err) must_check;
 

@@ -24,6 +24,8 @@ static struct metric errors_metric =
 	METRIC_COUNTER("k8s_informer_errors_total", "Lists and watches that failed.", "kind");
 static struct metric bad_metric =
 	METRIC_COUNTER("k8s_informer_bad_objects_total", "Objects that could not be decoded.", "kind");
+static struct metric dropped_metric =
+	METRIC_GAUGE("k8s_informer_dropped_objects", "Objects for which the store had no room.", "kind");
 static struct metric heard_metric = METRIC_GAUGE("k8s_informer_last_event_timestamp_seconds",
 						 "When the API server last sent an event or a bookmark.", "kind");
 
@@ -41,7 +43,7 @@ struct reflector {
 	struct watch_lines lines;
 	struct error stream_error; /* why our reader stopped the stream; ERR_NONE = it did not */
 	_Atomic(int64_t) last_heard_ms;
-	struct metric_series *items, *relists, *restarts, *errors, *bad, *heard;
+	struct metric_series *items, *relists, *restarts, *errors, *bad, *dropped, *heard;
 };
 
 static void carry_out(struct reflector *r, enum reflector_action action);
@@ -65,6 +67,7 @@ struct reflector *reflector_new(struct k8s *k, struct http_loop *loop, const str
 	r->restarts = metric_series(&restarts_metric, kind);
 	r->errors = metric_series(&errors_metric, kind);
 	r->bad = metric_series(&bad_metric, kind);
+	r->dropped = metric_series(&dropped_metric, kind);
 	r->heard = metric_series(&heard_metric, kind);
 	return r;
 }
@@ -110,6 +113,7 @@ static void heard(struct reflector *r)
 	atomic_store(&r->last_heard_ms, clock_mono_ms());
 	metric_set(r->heard, (double)clock_wall_ms() / 1e3);
 	metric_set(r->items, (double)store_len(r->store));
+	metric_set(r->dropped, (double)store_dropped(r->store));
 }
 
 static double unit_jitter(void)
@@ -215,7 +219,7 @@ static int list(struct reflector *r, struct error *err)
 	char query[32];
 
 	/* No resourceVersion: the list is as fresh as etcd, so that a restart never goes back in time. */
-	(void)snprintf(query, sizeof(query), "limit=%d", REFLECTOR_PAGE_LIMIT);
+	(void)snprintf(query, sizeof(query), "limit=%d", r->fsm.limit);
 	if (!r->fsm.next)
 		drop_held(r);
 	if (begin_request(r, query, "continue", r->fsm.next, &req, err))

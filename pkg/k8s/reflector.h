@@ -20,7 +20,7 @@
  * client-go and kube-rs).
  *
  * Metrics, by kind: k8s_informer_items, _relists_total, _watch_restarts_total, _errors_total, _bad_objects_total,
- * _last_event_timestamp_seconds (wall clock).
+ * _dropped_objects (the store was full), _last_event_timestamp_seconds (wall clock).
  */
 #ifndef K8S_REFLECTOR_H
 #define K8S_REFLECTOR_H
@@ -45,7 +45,7 @@ enum reflector_state {
 };
 
 enum reflector_action {
-	REFLECTOR_LIST,  /* request the page after fsm->next ("" = the first) */
+	REFLECTOR_LIST,  /* request fsm->limit objects after fsm->next (NULL = from the first) */
 	REFLECTOR_WATCH, /* request the stream from fsm->resource_version */
 	REFLECTOR_WAIT,  /* call reflector_fsm_wake() in fsm->delay_ms */
 	REFLECTOR_GO_ON, /* nothing: the stream goes on */
@@ -57,6 +57,7 @@ struct reflector_fsm {
 	bool synced;     /* a list has been completed once */
 	char resource_version[64];
 	char *next; /* continue token, malloc'd, or NULL */
+	int limit;  /* objects per page: less after a page that was too large to take */
 	int64_t delay_ms;
 	int64_t backoff_ms;    /* the next delay without jitter; 0 = the minimum */
 	int64_t last_error_ms; /* monotonic; TIME_NONE = none yet */

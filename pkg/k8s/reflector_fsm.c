@@ -6,7 +6,9 @@
 
 void reflector_fsm_init(struct reflector_fsm *f)
 {
-	*f = (struct reflector_fsm){ .state = REFLECTOR_EMPTY, .last_error_ms = TIME_NONE };
+	*f = (struct reflector_fsm){ .state = REFLECTOR_EMPTY,
+				     .limit = REFLECTOR_PAGE_LIMIT,
+				     .last_error_ms = TIME_NONE };
 }
 
 void reflector_fsm_release(struct reflector_fsm *f)
@@ -85,6 +87,8 @@ enum reflector_action reflector_fsm_failed(struct reflector_fsm *f, const struct
 	 */
 	if (watching && why->http)
 		f->refusals++;
+	if (!watching && why->code == ERR_LIMIT)
+		f->limit = MAX(f->limit / 5, 1);
 	bool hopeless = why->code == ERR_GONE || why->code == ERR_INVALID || f->refusals >= REFLECTOR_MAX_REFUSALS;
 	return back_off(f, watching && !hopeless, why->retry_after_ms, mono_ms, unit_jitter);
 }

@@ -2,7 +2,8 @@
 /*
  * Structured log: one JSON object a line on stderr, one write(2) each: {"ts","level","logger","msg",...fields}.
  * The message is constant, what varies is a field. Only the top of a thread logs (pkg code returns errors instead).
- * Never give it a token, key or whole body. Thread: any.
+ * Never give it a token, key or whole body. A line is at most 8 KiB: longer texts in it are cut, and it ends with
+ * "cut":true. Bytes that are not UTF-8 become U+FFFD. errno is left as it was; a failing write is ignored. Thread: any.
  *
  *	log_info("job released", LOG_STR("job", key), LOG_I64("late_ms", late));
  */
@@ -33,7 +34,7 @@ struct log_field {
 /* An error's message under "err". */
 #define LOG_ERR(e) LOG_STR("err", (e)->msg)
 
-/* From main, before threads: the least level written [LOG_INFO] and the program's name ("logger"). */
+/* From main: the least level written [LOG_INFO] and the program's name ("logger"), which must live for ever. */
 void log_init(const char *logger, enum log_level level);
 bool log_level_parse(struct str s, enum log_level *ret);
 

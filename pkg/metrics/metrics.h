@@ -7,7 +7,8 @@
  *	metric_inc(metric_series(&releases, "deadline"));
  *
  * Families register themselves at their first series; a family holds at most METRIC_MAX_SERIES series, and what would
- * be more lands in one series whose labels are all "other", so that hostile label values cannot eat memory.
+ * be more lands in one series whose labels are all "other", so that hostile label values cannot eat memory. Values of
+ * labels are cut at 128 bytes, and bytes that are not UTF-8 become '?'. A family's name is used once in a program.
  */
 #ifndef METRICS_METRICS_H
 #define METRICS_METRICS_H
@@ -69,7 +70,10 @@ void metric_set(struct metric_series *s, double value);
 void metric_observe(struct metric_series *s, double value);
 double metric_value(const struct metric_series *s);
 
-/* All registered families, sorted by name. */
+/*
+ * All registered families, sorted by name, their series by label values; first brings loadshift_build_info{version} and
+ * process_{cpu_seconds_total, open_fds, resident_memory_bytes, start_time_seconds} up to date.
+ */
 void metrics_write(struct buf *out);
 
 #endif

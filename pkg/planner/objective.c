@@ -136,7 +136,7 @@ void search_enter(struct search *s, int region)
 	s->region_constant = 0;
 	for (int i = 0; i < N_SIGNALS; i++) {
 		if (s->columns->signal[i].end == 0)
-			s->region_constant += s->k[i] * s->fill[i] * (double)job->duration_ms;
+			s->region_constant += s->k[i] * (s->fill[i] * (double)job->duration_ms);
 	}
 	s->scarce = s->columns->reserved && s->columns->most_reserved > limit - job->power_milliwatts;
 	if (s->scarce)

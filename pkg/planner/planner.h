@@ -123,8 +123,9 @@ enum planner_outcome {
 			    the allowed region with the least objective, at home when none is known. Where hard limits
 			    rule out that time: the least objective of the starts that they allow */
 	PLANNER_NO_DATA_WAIT, /* no data: latest start, at home */
-	PLANNER_HARD_LIMIT,   /* a hard limit or hard power is met by no start, and some start is known to break it:
-				 choice.region is PLANNER_NO_REGION. A critical job minds hard power only, at start_min */
+	PLANNER_HARD_LIMIT,   /* a hard limit or hard power is met by no start, some start being known to break it:
+				 choice.region is PLANNER_NO_REGION. A critical job minds only hard power,
+				 at start_min */
 	PLANNER_HARD_UNKNOWN, /* the same, but the data it needs are unknown for every start */
 };
 

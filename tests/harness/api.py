@@ -159,6 +159,17 @@ class Api:
             what=f"has {condition}={status}",
         )
 
+    def wait_event(self, about: Mapping[str, Any], reason: str, timeout: float = 15.0) -> Object:
+        """Wait for an Event of that reason about the object."""
+        return wait_for(
+            lambda: [
+                e for e in self.list("events", about["metadata"].get("namespace"))
+                if e["reason"] == reason and e["involvedObject"].get("uid") == about["metadata"]["uid"]
+            ],
+            timeout,
+            what=f"event {reason} about {about['metadata']['name']}",
+        )[0]
+
     def wait_gone(self, resource: str, name: str, timeout: float = 30.0) -> None:
         wait_for(lambda: self.find(resource, name) is None, timeout, what=f"{resource}/{name} is gone")
 

@@ -1,8 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
 """The CarbonAwareJob CRD on a real API server: what it refuses and how, and what kubectl shows of it."""
 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,26 +50,61 @@ ZONE = "must be an IANA time zone such as Europe/London or UTC"
 REFUSED: dict[str, tuple[Object, str, str]] = {
     "name of 53": (caj("n" * 53), "", "metadata.name must be at most 52 characters"),
     "no spec": ({"kind": "CarbonAwareJob", "metadata": {"name": "x"}}, "spec", "Required value"),
-    "no template": ({"kind": "CarbonAwareJob", "metadata": {"name": "x"}, "spec": {}}, "spec.jobTemplate", "Required value"),
+    "no template": (
+        {"kind": "CarbonAwareJob", "metadata": {"name": "x"}, "spec": {}},
+        "spec.jobTemplate",
+        "Required value",
+    ),
     "no job spec": (caj(jobTemplate={}), "spec.jobTemplate.spec", "Required value"),
     "empty job spec": (caj(jobTemplate={"spec": {}}), "spec.jobTemplate.spec", NO_CONTAINERS),
     "a pod instead": (caj(jobTemplate={"spec": POD}), "spec.jobTemplate.spec", NO_CONTAINERS),
-    "no containers": (template(template={"spec": {"restartPolicy": "Never"}}), "spec.jobTemplate.spec", NO_CONTAINERS),
-    "empty containers": (template(template={"spec": {**POD, "containers": []}}), "spec.jobTemplate.spec", NO_CONTAINERS),
-    "containers of text": (
-        template(template={"spec": {**POD, "containers": ["main"]}}), "spec.jobTemplate.spec.template.spec.containers[0]", "type object"
+    "no containers": (
+        template(template={"spec": {"restartPolicy": "Never"}}),
+        "spec.jobTemplate.spec",
+        NO_CONTAINERS,
     ),
-    "no restartPolicy": (template(template={"spec": {"containers": POD["containers"]}}), "spec.jobTemplate.spec", RESTART),
-    "restartPolicy Always": (template(template={"spec": {**POD, "restartPolicy": "Always"}}), "spec.jobTemplate.spec", RESTART),
+    "empty containers": (
+        template(template={"spec": {**POD, "containers": []}}),
+        "spec.jobTemplate.spec",
+        NO_CONTAINERS,
+    ),
+    "containers of text": (
+        template(template={"spec": {**POD, "containers": ["main"]}}),
+        "spec.jobTemplate.spec.template.spec.containers[0]",
+        "type object",
+    ),
+    "no restartPolicy": (
+        template(template={"spec": {"containers": POD["containers"]}}),
+        "spec.jobTemplate.spec",
+        RESTART,
+    ),
+    "restartPolicy Always": (
+        template(template={"spec": {**POD, "restartPolicy": "Always"}}),
+        "spec.jobTemplate.spec",
+        RESTART,
+    ),
     "suspended template": (template(suspend=True), "spec.jobTemplate.spec", "must not be true: use spec.suspend"),
     "label that is long": (
         caj(jobTemplate={"metadata": {"labels": {"a": "x" * 64}}, "spec": {"template": {"spec": POD}}}),
-        "spec.jobTemplate.metadata.labels.a", "may not be more than 63",
+        "spec.jobTemplate.metadata.labels.a",
+        "may not be more than 63",
     ),
     "deadline and delay": (caj(deadline=AT_6, maxDelaySeconds=1), "spec", ONE_DEADLINE),
-    "deadline and finishBy": (caj(deadline=AT_6, finishBy={"time": "08:00", "timeZone": "UTC"}), "spec", ONE_DEADLINE),
-    "delay and finishBy": (caj(maxDelaySeconds=1, finishBy={"time": "08:00", "timeZone": "UTC"}), "spec", ONE_DEADLINE),
-    "earliest at deadline": (caj(earliestStartTime=AT_7, deadline=AT_6), "spec", "earliestStartTime must be before deadline"),
+    "deadline and finishBy": (
+        caj(deadline=AT_6, finishBy={"time": "08:00", "timeZone": "UTC"}),
+        "spec",
+        ONE_DEADLINE,
+    ),
+    "delay and finishBy": (
+        caj(maxDelaySeconds=1, finishBy={"time": "08:00", "timeZone": "UTC"}),
+        "spec",
+        ONE_DEADLINE,
+    ),
+    "earliest at deadline": (
+        caj(earliestStartTime=AT_7, deadline=AT_6),
+        "spec",
+        "earliestStartTime must be before deadline",
+    ),
     "deadline in words": (caj(deadline="tomorrow"), "spec.deadline", RFC_3339),
     "deadline without offset": (caj(deadline="2027-03-01T06:00:00"), "spec.deadline", RFC_3339),
     "deadline of month 13": (caj(deadline="2027-13-01T06:00:00Z"), "spec.deadline", RFC_3339),
@@ -77,10 +114,17 @@ REFUSED: dict[str, tuple[Object, str, str]] = {
     "delay of 2 years": (caj(maxDelaySeconds=63072000), "spec.maxDelaySeconds", "less than or equal to 31536000"),
     "duration 0": (caj(expectedDurationSeconds=0), "spec.expectedDurationSeconds", "greater than or equal to 1"),
     "duration as text": (caj(expectedDurationSeconds="1h"), "spec.expectedDurationSeconds", "type integer"),
-    "duration too long": (caj(expectedDurationSeconds=31536001), "spec.expectedDurationSeconds", "less than or equal to"),
+    "duration too long": (
+        caj(expectedDurationSeconds=31536001),
+        "spec.expectedDurationSeconds",
+        "less than or equal to",
+    ),
     "killed before its end": (
-        caj(expectedDurationSeconds=61, jobTemplate={"spec": {"activeDeadlineSeconds": 60, "template": {"spec": POD}}}),
-        "spec", "raise activeDeadlineSeconds or lower expectedDurationSeconds",
+        caj(
+            expectedDurationSeconds=61, jobTemplate={"spec": {"activeDeadlineSeconds": 60, "template": {"spec": POD}}}
+        ),
+        "spec",
+        "raise activeDeadlineSeconds or lower expectedDurationSeconds",
     ),
     "margin below 0": (caj(safetyMarginSeconds=-1), "spec.safetyMarginSeconds", "greater than or equal to 0"),
     "finishBy without zone": (caj(finishBy={"time": "08:00"}), "spec.finishBy.timeZone", "Required value"),
@@ -89,31 +133,65 @@ REFUSED: dict[str, tuple[Object, str, str]] = {
     "finishBy zone out of the folder": (finish_by(timeZone="../etc/passwd"), "spec.finishBy.timeZone", ZONE),
     "finishBy on Mon": (finish_by(weekdays=["Mon"]), "spec.finishBy.weekdays[0]", 'supported values: "Monday"'),
     "finishBy on no day": (finish_by(weekdays=[]), "spec.finishBy.weekdays", "at least 1 items"),
-    "finishBy Monday twice": (finish_by(weekdays=["Monday", "Monday"]), "spec.finishBy.weekdays[1]", "Duplicate value"),
+    "finishBy Monday twice": (
+        finish_by(weekdays=["Monday", "Monday"]),
+        "spec.finishBy.weekdays[1]",
+        "Duplicate value",
+    ),
     "negative power": (caj(powerWattsPerPod=-5), "spec.powerWattsPerPod", "greater than or equal to 0"),
     "power of a town": (caj(powerWattsPerPod=10**7), "spec.powerWattsPerPod", "less than or equal to 1000000"),
     "home with a blank": (caj(homeRegion="North Scotland"), "spec.homeRegion", REGION),
     "relocate to nowhere": (caj(relocate={"regions": []}), "spec.relocate.regions", "at least 1 items"),
     "relocate without list": (caj(relocate={}), "spec.relocate.regions", "Required value"),
-    "relocate twice": (caj(relocate={"regions": ["london", "london"]}), "spec.relocate.regions[1]", "Duplicate value"),
-    "relocate to 33": (caj(relocate={"regions": [f"r{i}" for i in range(33)]}), "spec.relocate.regions", "at most 32 items"),
+    "relocate twice": (
+        caj(relocate={"regions": ["london", "london"]}),
+        "spec.relocate.regions[1]",
+        "Duplicate value",
+    ),
+    "relocate to 33": (
+        caj(relocate={"regions": [f"r{i}" for i in range(33)]}),
+        "spec.relocate.regions",
+        "at most 32 items",
+    ),
     "relocate upper case": (caj(relocate={"regions": ["LONDON"]}), "spec.relocate.regions[0]", REGION),
-    "limit without value": (caj(limits={"maxCarbonGramsPerKWh": {}}), "spec.limits.maxCarbonGramsPerKWh.value", "Required value"),
-    "carbon limit below 0": (limit("maxCarbonGramsPerKWh", -1), "spec.limits.maxCarbonGramsPerKWh.value", "greater than or equal to 0"),
-    "carbon limit as text": (limit("maxCarbonGramsPerKWh", "100g"), "spec.limits.maxCarbonGramsPerKWh.value", "type integer"),
+    "limit without value": (
+        caj(limits={"maxCarbonGramsPerKWh": {}}),
+        "spec.limits.maxCarbonGramsPerKWh.value",
+        "Required value",
+    ),
+    "carbon limit below 0": (
+        limit("maxCarbonGramsPerKWh", -1),
+        "spec.limits.maxCarbonGramsPerKWh.value",
+        "greater than or equal to 0",
+    ),
+    "carbon limit as text": (
+        limit("maxCarbonGramsPerKWh", "100g"),
+        "spec.limits.maxCarbonGramsPerKWh.value",
+        "type integer",
+    ),
     "enforcement firm": (
-        limit("maxCarbonGramsPerKWh", 1, enforcement="Firm"), "spec.limits.maxCarbonGramsPerKWh.enforcement", 'supported values: "Soft", "Hard"'
+        limit("maxCarbonGramsPerKWh", 1, enforcement="Firm"),
+        "spec.limits.maxCarbonGramsPerKWh.enforcement",
+        'supported values: "Soft", "Hard"',
     ),
     "price limit as number": (limit("maxPricePerKWh", 0.15), "spec.limits.maxPricePerKWh.value", "type string"),
     "price limit in pence": (limit("maxPricePerKWh", "15p"), "spec.limits.maxPricePerKWh.value", DECIMAL),
     "price limit of 7 places": (limit("maxPricePerKWh", "0.1234567"), "spec.limits.maxPricePerKWh.value", DECIMAL),
-    "101 percent": (limit("minRenewablePercent", 101), "spec.limits.minRenewablePercent.value", "less than or equal to 100"),
-    "weights all 0": (caj(weights={"carbon": 0, "cost": 0, "delay": 0}), "spec.weights", "weights must not all be 0: set carbon"),
+    "101 percent": (
+        limit("minRenewablePercent", 101),
+        "spec.limits.minRenewablePercent.value",
+        "less than or equal to 100",
+    ),
+    "weights all 0": (
+        caj(weights={"carbon": 0, "cost": 0, "delay": 0}),
+        "spec.weights",
+        "weights must not all be 0: set carbon",
+    ),
     "weight below 0": (caj(weights={"carbon": -1}), "spec.weights.carbon", "greater than or equal to 0"),
     "urgency high": (caj(urgency="High"), "spec.urgency", 'supported values: "Normal", "Critical"'),
     "onNoData wait": (caj(onNoData="Wait"), "spec.onNoData", 'supported values: "RunNow", "RunAtLatestStart"'),
     "ttl below 0": (caj(ttlSecondsAfterFinished=-1), "spec.ttlSecondsAfterFinished", "greater than or equal to 0"),
-}  # fmt: skip
+}
 
 
 def refusal(api: Api, obj: Object) -> tuple[int, str]:
@@ -148,7 +226,11 @@ def test_sample_templates_are_jobs(api: Api) -> None:
     assert len(SAMPLES) >= 6
     for sample in SAMPLES:
         obj = yaml.safe_load(sample.read_text())
-        job = {"kind": "Job", "metadata": obj["metadata"], "spec": {**obj["spec"]["jobTemplate"]["spec"], "suspend": True}}
+        job = {
+            "kind": "Job",
+            "metadata": obj["metadata"],
+            "spec": {**obj["spec"]["jobTemplate"]["spec"], "suspend": True},
+        }
         api.create(job)
 
 
@@ -184,7 +266,11 @@ def test_sets_defaults(api: Api) -> None:
 
 def test_passes_the_template_on_losslessly(api: Api) -> None:
     pod = {**POD, "tolerations": [{"operator": "Exists"}], "aFieldOfTheFuture": {"deep": [1, {"x": None}]}}
-    job = {"template": {"metadata": {"labels": {"a": "b"}}, "spec": pod}, "podFailurePolicy": {"rules": []}, "new": 1.5}
+    job = {
+        "template": {"metadata": {"labels": {"a": "b"}}, "spec": pod},
+        "podFailurePolicy": {"rules": []},
+        "new": 1.5,
+    }
     api.create(caj(jobTemplate={"metadata": {"labels": {"c": "d"}}, "spec": job}))
     assert api.get("carbonawarejobs", "x")["spec"]["jobTemplate"] == {"metadata": {"labels": {"c": "d"}}, "spec": job}
 
@@ -212,7 +298,9 @@ STATUS: Object = {
     "estimatedStartTime": "2031-03-01T02:00:00Z",
     "releasedTime": "2026-01-01T00:00:00Z",
     "explanation": "waits for wind",
-    "plan": {"segments": [{"cluster": "", "region": "yorkshire", "startTime": AT_6, "endTime": AT_7, "parallelism": 1}]},
+    "plan": {
+        "segments": [{"cluster": "", "region": "yorkshire", "startTime": AT_6, "endTime": AT_7, "parallelism": 1}]
+    },
     "saved": {"carbon": "~412 g", "cost": "~0.13 GBP"},
     "conditions": [ready("Deferred")],
 }
@@ -228,11 +316,24 @@ def test_status_is_for_the_operator_only(api: Api) -> None:
     assert obj["metadata"]["generation"] == 1
 
 
+def test_schema_has_all_that_the_operator_writes(api: Api) -> None:
+    """Every member that caj_status_encode() can write is in this file; what the schema lacks would be pruned."""
+    written = json.loads((ROOT / "tests/fuzz/corpus/fuzz_carbonawarejob/status.json").read_text())["status"]
+    api.create(caj())
+    assert api.patch("carbonawarejobs", "x", {"status": written}, subresource="status")["status"] == written
+
+
 def test_a_patch_removes_what_is_null(api: Api) -> None:
     """caj_status_encode() writes null for what is not known, within new objects as well."""
     api.create(caj())
     expected = {"energyMilliWattHours": 5, "carbonMilligrams": None, "cost": None}
-    first = {**STATUS, "plan": {**STATUS["plan"], "expected": expected}, "actual": None, "runs": None, "savings": {"time": None}}
+    first = {
+        **STATUS,
+        "plan": {**STATUS["plan"], "expected": expected},
+        "actual": None,
+        "runs": None,
+        "savings": {"time": None},
+    }
     api.patch("carbonawarejobs", "x", {"status": first}, subresource="status")
     status = api.get("carbonawarejobs", "x")["status"]
     assert status["plan"]["expected"] == {"energyMilliWattHours": 5}
@@ -279,8 +380,14 @@ def test_columns(cluster: ControlPlane, api: Api) -> None:
     assert header == ["NAME", "STATE", "REGION", "STARTS", "DEADLINE", "CARBON SAVED", "COST SAVED", "AGE"]
     # Times that lie ahead stay legible: a column of type date would say <invalid>.
     assert planned[:-1] == [
-        "planned", "Deferred", "yorkshire", "2031-03-01T02:00:00Z", "2031-03-01T06:00:00Z", "~412 g", "~0.13 GBP",
-    ]  # fmt: skip
+        "planned",
+        "Deferred",
+        "yorkshire",
+        "2031-03-01T02:00:00Z",
+        "2031-03-01T06:00:00Z",
+        "~412 g",
+        "~0.13 GBP",
+    ]
     assert planned[-1].endswith("s")
     assert unseen[:-1] == ["unseen", *[""] * 6]
     header, planned, _ = cells(kubectl, "--output=wide")
@@ -288,7 +395,9 @@ def test_columns(cluster: ControlPlane, api: Api) -> None:
     assert planned[-2:] == ["2026-01-01T00:00:00Z", "waits for wind"]
     # By category, and by every name.
     assert "carbonawarejob.loadshift.io/planned" in kubectl("get", "loadshift", "--output=name")
-    assert kubectl("get", "carbonawarejob", "planned", "--output=name") == kubectl("get", "caj/planned", "--output=name")
+    assert kubectl("get", "carbonawarejob", "planned", "--output=name") == kubectl(
+        "get", "caj/planned", "--output=name"
+    )
 
 
 def test_kubectl_wait(cluster: ControlPlane, api: Api) -> None:
@@ -316,7 +425,9 @@ def test_explain(cluster: ControlPlane) -> None:
     text = cluster.kubectl("explain", "caj.spec.limits")
     assert "With enforcement Soft the deadline wins" in " ".join(text.split())
     assert "maxCarbonGramsPerKWh" in text
-    assert "ENUM: Soft Hard" in " ".join(cluster.kubectl("explain", "caj.spec.limits.maxPricePerKWh.enforcement").split())
+    assert "ENUM: Soft Hard" in " ".join(
+        cluster.kubectl("explain", "caj.spec.limits.maxPricePerKWh.enforcement").split()
+    )
     [crd] = [c for c in cluster_crds(cluster) if c["spec"]["names"]["kind"] == "CarbonAwareJob"]
     schema = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     assert undescribed(schema) == [".apiVersion", ".kind", ".metadata"]

@@ -83,7 +83,7 @@ def test_deferred_until_clean_and_completed(
     released = parse_time(caj["status"]["releasedTime"])
     assert planned <= released <= planned + 10 * clock.factor
     assert caj["status"]["jobRef"]["uid"] == api.get("jobs", "train")["metadata"]["uid"]
-    assert int(caj["status"]["savings"]["total"]["carbonMilligrams"]) > 0
+    assert caj["status"]["savings"]["total"]["carbonMilligrams"] > 0, caj["status"]
     creations = [w for w in audit.writes(resource="jobs", namespace=api.namespace) if w["verb"] == "create"]
     assert len(creations) == 1
 
@@ -94,3 +94,325 @@ def test_without_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: 
     api.create(carbon_aware_job("now"))
     caj = api.wait_condition("carbonawarejobs", "now", "Complete")
     assert condition(caj, "Planned")["reason"] == "NoDeadline"
+
+
+def test_relocates_to_the_cleaner_region(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    """A job that may move runs in the clean region; its pods are confined to the allowed ones."""
+    regions(api, clock, london=[300] * 48, north_scotland=[10] * 48)
+    operator()
+    api.create(
+        carbon_aware_job(
+            "move",
+            expectedDurationSeconds=1800,
+            maxDelaySeconds=6 * 3600,
+            powerWattsPerPod=500,
+            homeRegion="london",
+            relocate={"regions": ["north-scotland"]},
+        )
+    )
+    caj = api.wait_condition("carbonawarejobs", "move", "Complete")
+    assert [run["region"] for run in caj["status"]["runs"]] == ["north-scotland"]
+    saving = caj["status"]["savings"]
+    assert saving["place"]["carbonMilligrams"] > 0
+    assert saving["time"]["carbonMilligrams"] + saving["place"]["carbonMilligrams"] == saving["total"]["carbonMilligrams"]
+    affinity = api.get("jobs", "move")["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+    [term] = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchExpressions"] == [
+        {"key": "loadshift.io/region", "operator": "In", "values": ["london", "north-scotland"]}
+    ]
+
+
+def test_existing_affinity_terms_are_all_narrowed(
+    api: Api, clock: VirtualClock, operator: Callable[..., Program]
+) -> None:
+    """Required terms are ORed, so the regions go into every one of them."""
+    regions(api, clock, london=[300] * 48, north_scotland=[10] * 48)
+    operator()
+    template = job_template()
+    template["spec"]["template"]["spec"]["affinity"] = {
+        "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {
+                "nodeSelectorTerms": [
+                    {"matchExpressions": [{"key": "disk", "operator": "Exists"}]},
+                    {"matchFields": [{"key": "metadata.name", "operator": "NotIn", "values": ["nowhere"]}]},
+                ]
+            }
+        }
+    }
+    api.create(
+        carbon_aware_job(
+            "terms", template, expectedDurationSeconds=1800, maxDelaySeconds=3600, homeRegion="london",
+            relocate={"regions": ["north-scotland"]},
+        )
+    )  # fmt: skip
+    api.wait("jobs", "terms", lambda j: j["spec"]["suspend"] is False, what="is released")
+    required = api.get("jobs", "terms")["spec"]["template"]["spec"]["affinity"]["nodeAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]
+    ours = {"key": "loadshift.io/region", "operator": "In", "values": ["london", "north-scotland"]}
+    assert [ours in term["matchExpressions"] for term in required["nodeSelectorTerms"]] == [True, True]
+    assert len(required["nodeSelectorTerms"]) == 2
+
+
+def test_critical_starts_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=CLEAN_LATER)
+    operator()
+    api.create(
+        carbon_aware_job("urgent", expectedDurationSeconds=1800, maxDelaySeconds=6 * 3600, urgency="Critical")
+    )
+    caj = api.wait_condition("carbonawarejobs", "urgent", "Complete")
+    assert condition(caj, "Planned")["reason"] == "Critical"
+
+
+def test_run_now_annotation_ends_the_wait(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
+    operator()
+    api.create(carbon_aware_job("impatient", expectedDurationSeconds=1800, maxDelaySeconds=20 * 3600))
+    api.wait("carbonawarejobs", "impatient", lambda c: state(c) == "Deferred", what="is deferred")
+    api.patch("carbonawarejobs", "impatient", {"metadata": {"annotations": {"loadshift.io/run-now": "true"}}})
+    api.wait_condition("carbonawarejobs", "impatient", "Complete", timeout=10)
+
+
+def test_soft_limit_is_overtaken_by_the_deadline(
+    api: Api, clock: VirtualClock, operator: Callable[..., Program]
+) -> None:
+    regions(api, clock, london=[300] * 48)
+    operator()
+    api.create(
+        carbon_aware_job(
+            "soft", expectedDurationSeconds=1800, maxDelaySeconds=3 * 3600,
+            limits={"maxCarbonGramsPerKWh": {"value": 100, "enforcement": "Soft"}},
+        )
+    )  # fmt: skip
+    caj = api.wait("carbonawarejobs", "soft", lambda c: state(c) == "Deferred", what="is deferred")
+    latest = parse_time(caj["status"]["latestStartTime"])
+    assert condition(caj, "Planned")["reason"] == "LatestStart"
+    assert parse_time(caj["status"]["estimatedStartTime"]) == latest
+    caj = api.wait_condition("carbonawarejobs", "soft", "Complete", timeout=60)
+    assert latest <= parse_time(caj["status"]["releasedTime"]) <= latest + 10 * clock.factor
+
+
+def test_hard_limit_is_never_broken(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=[300] * 48)
+    operator()
+    api.create(
+        carbon_aware_job(
+            "hard", expectedDurationSeconds=1800, maxDelaySeconds=2 * 3600,
+            limits={"maxCarbonGramsPerKWh": {"value": 100, "enforcement": "Hard"}},
+        )
+    )  # fmt: skip
+    caj = api.wait("carbonawarejobs", "hard", lambda c: state(c) == "Pending", what="is pending")
+    caj = api.wait_condition("carbonawarejobs", "hard", "Failed", timeout=60)
+    assert condition(caj, "Failed")["reason"] == "HardLimitUnmet"
+    assert "releasedTime" not in caj["status"]
+    assert api.get("jobs", "hard")["spec"]["suspend"] is True
+
+
+def test_new_forecast_moves_the_start(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    """Only a gain beyond the forecast's error does; it is told in an event."""
+    regions(api, clock, london=[300] * 10 + [50] * 2 + [300] * 40)
+    operator()
+    api.create(carbon_aware_job("replan", expectedDurationSeconds=1800, maxDelaySeconds=20 * 3600))
+    first = api.wait("carbonawarejobs", "replan", lambda c: state(c) == "Deferred", what="is deferred")
+    regions(api, clock, london=[300] * 10 + [50] * 2 + [300] * 18 + [45] * 2 + [300] * 20)
+    second = api.get("carbonawarejobs", "replan")
+    assert second["status"]["planID"] == first["status"]["planID"]
+    regions(api, clock, london=[300] * 10 + [250] * 2 + [300] * 18 + [5] * 2 + [300] * 20)
+    moved = api.wait(
+        "carbonawarejobs", "replan", lambda c: c["status"]["planID"] != first["status"]["planID"], what="is re-planned"
+    )
+    assert moved["status"]["estimatedStartTime"] > first["status"]["estimatedStartTime"]
+    api.wait_event(moved, "Replanned")
+
+
+def test_power_limit_is_shared(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    """Two jobs that do not fit under a region's power together run one after the other."""
+    set_region(
+        api, "london", clock.now(), [300] * 4 + [20] * 12 + [300] * 30, [200000] * 46,
+        powerLimit={"watts": 1500, "enforcement": "Hard"},
+    )  # fmt: skip
+    operator()
+    for name in ("one", "two"):
+        api.create(
+            carbon_aware_job(
+                name, expectedDurationSeconds=3600, maxDelaySeconds=8 * 3600, powerWattsPerPod=1000, homeRegion="london"
+            )
+        )
+    plans = [
+        api.wait("carbonawarejobs", name, lambda c: state(c) == "Deferred", what="is deferred")["status"]["plan"]
+        for name in ("one", "two")
+    ]
+    a, b = sorted((parse_time(p["segments"][0]["startTime"]), parse_time(p["segments"][0]["endTime"])) for p in plans)
+    assert a[1] <= b[0]
+    set_region(api, "london", clock.now(), [300] * 48, powerLimit=None)
+
+
+def test_user_suspends_and_resumes(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=[300] * 48)
+    operator()
+    api.create(carbon_aware_job("held", suspend=True))
+    api.wait("carbonawarejobs", "held", lambda c: state(c) == "Suspended", what="is suspended")
+    assert api.get("jobs", "held")["spec"]["suspend"] is True
+    api.patch("carbonawarejobs", "held", {"spec": {"suspend": False}})
+    api.wait_condition("carbonawarejobs", "held", "Complete")
+
+
+def test_user_suspends_a_running_job(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=[300] * 48)
+    operator()
+    api.create(carbon_aware_job("paused", job_template("4s"), powerWattsPerPod=100))
+    api.wait("jobs", "paused", lambda j: j["status"].get("ready") == 1, what="runs")
+    api.patch("carbonawarejobs", "paused", {"spec": {"suspend": True}})
+    api.wait("jobs", "paused", lambda j: j["spec"]["suspend"] is True, what="is suspended")
+    caj = api.wait("carbonawarejobs", "paused", lambda c: state(c) == "Suspended", what="is suspended")
+    api.patch("carbonawarejobs", "paused", {"spec": {"suspend": False}})
+    caj = api.wait_condition("carbonawarejobs", "paused", "Complete")
+    # What ran before the suspension is counted too.
+    assert sum(run["pods"] for run in caj["status"]["runs"]) == 2
+
+
+def test_foreign_suspend_after_release_is_left_alone(
+    api: Api, clock: VirtualClock, operator: Callable[..., Program]
+) -> None:
+    regions(api, clock, london=[300] * 48)
+    operator()
+    api.create(carbon_aware_job("foreign", job_template("6s")))
+    api.wait("jobs", "foreign", lambda j: j["status"].get("ready") == 1, what="runs")
+    api.patch("jobs", "foreign", {"spec": {"suspend": True}})
+    caj = api.wait(
+        "carbonawarejobs", "foreign", lambda c: condition(c, "Ready").get("status") == "False", what="is not ready"
+    )
+    assert "SuspendedByOther" in str(caj["status"]["conditions"])
+    assert api.get("jobs", "foreign")["spec"]["suspend"] is True
+    api.patch("jobs", "foreign", {"spec": {"suspend": False}})
+    api.wait_condition("carbonawarejobs", "foreign", "Complete")
+
+
+def test_foreign_unsuspend_means_run_now(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
+    operator()
+    api.create(carbon_aware_job("let-go", expectedDurationSeconds=1800, maxDelaySeconds=20 * 3600))
+    api.wait("carbonawarejobs", "let-go", lambda c: state(c) == "Deferred", what="is deferred")
+    api.patch("jobs", "let-go", {"spec": {"suspend": False}})
+    caj = api.wait_condition("carbonawarejobs", "let-go", "Complete")
+    assert condition(caj, "Released")["reason"] == "UnsuspendedByOther"
+
+
+def test_edited_deadline_is_obeyed(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=[300] * 30 + [5] * 4 + [300] * 20)
+    operator()
+    deadline = clock.now() + 24 * 3600
+    api.create(carbon_aware_job("edited", expectedDurationSeconds=1800, deadline=rfc3339(deadline)))
+    first = api.wait("carbonawarejobs", "edited", lambda c: state(c) == "Deferred", what="is deferred")
+    nearer = clock.now() + 2 * 3600
+    api.patch("carbonawarejobs", "edited", {"spec": {"deadline": rfc3339(nearer)}})
+    caj = api.wait_condition("carbonawarejobs", "edited", "Complete")
+    assert caj["status"]["releasedTime"] < first["status"]["estimatedStartTime"]
+    assert parse_time(caj["status"]["releasedTime"]) <= parse_time(caj["status"]["latestStartTime"]) + 10 * clock.factor
+
+
+def test_past_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    """GitOps applies old manifests again: a past deadline is a condition, not an error."""
+    regions(api, clock, london=CLEAN_LATER)
+    operator()
+    api.create(carbon_aware_job("late", expectedDurationSeconds=1800, deadline="2020-01-01T00:00:00Z"))
+    caj = api.wait_condition("carbonawarejobs", "late", "Complete")
+    assert condition(caj, "DeadlineAtRisk")["status"] == "True"
+
+
+def test_job_deleted_is_not_created_again(
+    api: Api, clock: VirtualClock, operator: Callable[..., Program], audit: AuditLog
+) -> None:
+    regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
+    operator()
+    api.create(carbon_aware_job("lost", expectedDurationSeconds=1800, maxDelaySeconds=20 * 3600))
+    api.wait("carbonawarejobs", "lost", lambda c: state(c) == "Deferred", what="is deferred")
+    api.delete("jobs", "lost")
+    caj = api.wait_condition("carbonawarejobs", "lost", "Failed")
+    assert condition(caj, "Failed")["reason"] == "JobDeleted"
+    assert api.find("jobs", "lost") is None
+    assert len([w for w in audit.writes(resource="jobs", namespace=api.namespace) if w["verb"] == "create"]) == 1
+
+
+def test_deleting_the_object_takes_the_job_along(
+    api: Api, clock: VirtualClock, operator: Callable[..., Program]
+) -> None:
+    regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
+    operator()
+    api.create(carbon_aware_job("gone", expectedDurationSeconds=1800, maxDelaySeconds=20 * 3600))
+    api.wait("carbonawarejobs", "gone", lambda c: state(c) == "Deferred", what="is deferred")
+    api.delete("carbonawarejobs", "gone")
+    api.wait_gone("jobs", "gone")
+
+
+def test_template_ttl_waits_for_the_record(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    """ttlSecondsAfterFinished: 0 deletes the Job only after its end and figures have been written down."""
+    regions(api, clock, london=[300] * 48)
+    operator()
+    api.create(carbon_aware_job("ttl", job_template(ttlSecondsAfterFinished=0), powerWattsPerPod=100))
+    caj = api.wait_condition("carbonawarejobs", "ttl", "Complete")
+    assert caj["status"]["actual"]["energyMilliWattHours"] > 0
+    api.wait_gone("jobs", "ttl")
+    assert condition(api.get("carbonawarejobs", "ttl"), "Complete")["status"] == "True"
+
+
+def test_own_ttl_deletes_the_object(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=[300] * 48)
+    operator()
+    api.create(carbon_aware_job("brief", ttlSecondsAfterFinished=480))
+    api.wait_condition("carbonawarejobs", "brief", "Complete")
+    api.wait_gone("carbonawarejobs", "brief")
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "reason", "words"),
+    [
+        ("window", {"expectedDurationSeconds": 3600, "earliestStartTime": "2999-01-01T00:00:00Z",
+                    "deadline": "2999-01-01T01:05:00Z"}, "ImpossibleWindow", "spec.earliestStartTime"),
+        ("home", {"homeRegion": "atlantis"}, "UnknownRegion", "spec.homeRegion"),
+        ("place", {"homeRegion": "london", "relocate": {"regions": ["atlantis"]}}, "UnknownRegion",
+         "spec.relocate.regions"),
+        ("zone", {"finishBy": {"time": "06:00", "timeZone": "Mars/Olympus"}, "expectedDurationSeconds": 60},
+         "UnknownTimeZone", "spec.finishBy.timeZone"),
+        ("kueue", {"jobTemplate": {**job_template(), "metadata": {"labels": {"kueue.x-k8s.io/queue-name": "q"}}}},
+         "ManagedByKueue", "kueue.x-k8s.io/queue-name"),
+        ("template", {"jobTemplate": job_template(completionMode="Sideways")}, "InvalidTemplate", "completionMode"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_refused_in_words(
+    api: Api, clock: VirtualClock, operator: Callable[..., Program], name: str, spec: dict[str, Any], reason: str,
+    words: str,
+) -> None:  # fmt: skip
+    regions(api, clock, london=[300] * 48)
+    operator()
+    api.create(carbon_aware_job(name, **({"template": spec.pop("jobTemplate")} if "jobTemplate" in spec else {}), **spec))
+    caj = api.wait("carbonawarejobs", name, lambda c: state(c) == "Rejected", timeout=10, what="is rejected")
+    accepted = condition(caj, "Accepted")
+    assert (accepted["status"], accepted["reason"]) == ("False", reason)
+    assert words in accepted["message"]
+    assert api.find("jobs", name) is None
+
+
+def test_foreign_job_of_the_same_name(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=[300] * 48)
+    foreign = {"kind": "Job", "metadata": {"name": "taken"}, "spec": {**job_template()["spec"], "suspend": True}}
+    api.create(foreign)
+    operator()
+    api.create(carbon_aware_job("taken"))
+    caj = api.wait("carbonawarejobs", "taken", lambda c: state(c) == "Rejected", what="is rejected")
+    assert condition(caj, "Accepted")["reason"] == "JobNameTaken"
+    assert api.get("jobs", "taken")["spec"]["suspend"] is True
+    assert "ownerReferences" not in api.get("jobs", "taken")["metadata"]
+
+
+def test_changed_template_is_told(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+    regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
+    operator()
+    api.create(carbon_aware_job("changed", expectedDurationSeconds=1800, maxDelaySeconds=20 * 3600))
+    api.wait("carbonawarejobs", "changed", lambda c: state(c) == "Deferred", what="is deferred")
+    api.patch("carbonawarejobs", "changed", {"spec": {"jobTemplate": {"spec": {"backoffLimit": 3}}}})
+    caj = api.wait(
+        "carbonawarejobs", "changed", lambda c: "TemplateChanged" in str(c["status"]["conditions"]), what="tells"
+    )
+    assert condition(caj, "Accepted")["status"] == "True"
+    assert api.get("jobs", "changed")["spec"]["backoffLimit"] == 0

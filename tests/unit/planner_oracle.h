@@ -3,8 +3,8 @@
  * The planner written down a second time, straight from planner.h and as dumbly as possible: every run is cut into
  * pieces at slot borders, every candidate is listed, lists are sorted by repeated search. For planner_test.c only.
  */
-#ifndef PLANNER_ORACLE_H
-#define PLANNER_ORACLE_H
+#ifndef TESTS_UNIT_PLANNER_ORACLE_H
+#define TESTS_UNIT_PLANNER_ORACLE_H
 
 #include <math.h>
 
@@ -46,21 +46,22 @@ struct oracle_result {
 	int n_options;
 	int rejected[6]; /* by enum oracle_fate */
 	double gain, noise, baseline;
+	double raw_gain; /* before it was held against the noise */
 };
 
 static int32_t oracle_value(const struct oracle *o, int region, enum oracle_signal sig, int64_t at_ms)
 {
 	const struct planner_region *r = &o->s->regions[region];
-	const int32_t *v = sig == ORACLE_CARBON ? r->carbon_mg_per_kwh :
-			   sig == ORACLE_PRICE	? r->price_micros_per_kwh :
-						  r->renewable_permille;
+	const int32_t *v = sig == ORACLE_CARBON  ? r->carbon_mg_per_kwh
+			   : sig == ORACLE_PRICE ? r->price_micros_per_kwh
+						 : r->renewable_permille;
 
 	if (!v || at_ms < o->s->first_slot_ms || at_ms >= o->s->first_slot_ms + o->s->n_slots * o->s->slot_ms)
 		return PLANNER_UNKNOWN;
 	return v[(at_ms - o->s->first_slot_ms) / o->s->slot_ms];
 }
 
-/* Calls with every slot that ends after now; returns the mean of |value| or of value, NAN if none is known. */
+/* Mean of |value| or of value over the known slots that end after now; NAN if there is none. */
 static double oracle_mean(const struct oracle *o, int region, enum oracle_signal sig, bool magnitude, int *ret_n)
 {
 	double sum = 0;
@@ -105,10 +106,8 @@ static double oracle_scale(const struct oracle *o, enum oracle_signal sig)
 static double oracle_fill(const struct oracle *o, const struct planner_job *job, int region, enum oracle_signal sig)
 {
 	int n, regions = 0;
-	double own = oracle_mean(o, region, sig, false, &n), sum = 0;
+	double sum = 0, own;
 
-	if (n > 0)
-		return round(own);
 	for (int i = 0; i < job->n_regions; i++) {
 		double mean = oracle_mean(o, job->regions[i], sig, false, &n);
 
@@ -117,7 +116,10 @@ static double oracle_fill(const struct oracle *o, const struct planner_job *job,
 		sum += round(mean);
 		regions++;
 	}
-	return regions ? round(sum / regions) : NAN;
+	own = oracle_mean(o, region, sig, false, &n);
+	if (regions == 0)
+		return NAN;
+	return n > 0 ? round(own) : round(sum / regions);
 }
 
 /* Time-weighted mean over the run, with `fill` where unknown. */
@@ -211,18 +213,16 @@ static bool oracle_power_fails(const struct oracle *o, const struct planner_job 
 		return false;
 	for (int i = 0; i < o->s->n_slots; i++) {
 		int64_t begin = o->s->first_slot_ms + i * o->s->slot_ms, end = begin + o->s->slot_ms, sum = 0;
-		bool touched = false;
 
 		if (begin >= start_ms + job->duration_ms || end <= start_ms)
 			continue;
 		for (int t = 0; t < o->n_taken; t++) {
-			if (o->taken[t].region != region || o->taken[t].start_ms >= end || o->taken[t].end_ms <= begin)
-				continue;
-			sum += o->taken[t].power;
-			touched = true;
+			const struct oracle_reservation *taken = &o->taken[t];
+
+			if (taken->region == region && taken->start_ms < end && taken->end_ms > begin)
+				sum += taken->power;
 		}
-		/* An empty region takes a job of any size only if that fits too. */
-		if ((touched || sum == 0) && sum + job->power_milliwatts > r->power_limit_milliwatts)
+		if (sum + job->power_milliwatts > r->power_limit_milliwatts)
 			return true;
 	}
 	return false;
@@ -268,9 +268,8 @@ static int oracle_list(const struct oracle *o, const struct planner_job *job, st
 				continue;
 			}
 			c.objective = oracle_objective(o, job, region, at);
-			c.fate = c.objective == INFINITY ?
-					 FATE_NO_DATA :
-					 oracle_fate_of(o, job, region, c.start_ms, false, &unknown);
+			c.fate = c.objective == INFINITY ? FATE_NO_DATA
+							 : oracle_fate_of(o, job, region, c.start_ms, false, &unknown);
 			assert_true(n < ORACLE_MAX_CANDIDATES);
 			list[n++] = c;
 		}
@@ -278,17 +277,24 @@ static int oracle_list(const struct oracle *o, const struct planner_job *job, st
 	return n;
 }
 
-/* Ties as the header has them. Sums that differ by rounding only are ties. */
-static bool oracle_before(const struct planner_job *job, const struct oracle_candidate *a,
-			  const struct oracle_candidate *b)
+/* Ties as the header has them. */
+static bool oracle_tie(const struct planner_job *job, const struct oracle_candidate *a,
+		       const struct oracle_candidate *b)
 {
-	if (a->objective != b->objective && !(fabs(a->objective - b->objective) < 1e-12))
-		return a->objective < b->objective;
 	if (a->at_ms != b->at_ms)
 		return a->at_ms < b->at_ms;
 	if ((a->region == job->home) != (b->region == job->home))
 		return a->region == job->home;
 	return a->order < b->order;
+}
+
+/* Sums that differ by rounding only are ties. */
+static bool oracle_before(const struct planner_job *job, const struct oracle_candidate *a,
+			  const struct oracle_candidate *b)
+{
+	if (a->objective != b->objective && !(fabs(a->objective - b->objective) < 1e-12))
+		return a->objective < b->objective;
+	return oracle_tie(job, a, b);
 }
 
 static void oracle_options(const struct planner_job *job, const struct oracle_candidate *list, int n,
@@ -367,9 +373,9 @@ static void oracle_no_candidate(const struct oracle *o, const struct planner_job
 		bool broke = broke_limit || broke_power;
 
 		ret->outcome = broke ? PLANNER_HARD_LIMIT : PLANNER_HARD_UNKNOWN;
-		ret->binding = broke_limit ? PLANNER_BINDING_LIMIT :
-			       broke_power ? PLANNER_BINDING_POWER :
-					     PLANNER_BINDING_NO_DATA;
+		ret->binding = broke_limit   ? PLANNER_BINDING_LIMIT
+			       : broke_power ? PLANNER_BINDING_POWER
+					     : PLANNER_BINDING_NO_DATA;
 		return;
 	}
 	ret->outcome = at_once ? PLANNER_AT_ONCE : no_data ? PLANNER_NO_DATA_WAIT : PLANNER_FORCED;
@@ -378,9 +384,9 @@ static void oracle_no_candidate(const struct oracle *o, const struct planner_job
 	else if (no_data)
 		ret->binding = PLANNER_BINDING_NO_DATA;
 	else
-		ret->binding = ret->rejected[FATE_CARBON] + ret->rejected[FATE_PRICE] + ret->rejected[FATE_RENEWABLE] ?
-				       PLANNER_BINDING_LIMIT :
-				       PLANNER_BINDING_POWER;
+		ret->binding = ret->rejected[FATE_CARBON] + ret->rejected[FATE_PRICE] + ret->rejected[FATE_RENEWABLE]
+				       ? PLANNER_BINDING_LIMIT
+				       : PLANNER_BINDING_POWER;
 }
 
 /* The earlier plan or home now, if it will do. */
@@ -434,11 +440,11 @@ static enum planner_binding oracle_binding(const struct oracle *o, const struct 
 	for (int r = 0; r < job->n_regions; r++) {
 		for (int64_t t = o->s->first_slot_ms; t < o->s->first_slot_ms + o->s->n_slots * o->s->slot_ms;
 		     t += o->s->slot_ms) {
-			bool known = job->weight_carbon ?
-					     oracle_value(o, job->regions[r], ORACLE_CARBON, t) != PLANNER_UNKNOWN :
-					     oracle_value(o, job->regions[r], ORACLE_PRICE, t) != PLANNER_UNKNOWN ||
-						     oracle_value(o, job->regions[r], ORACLE_RENEWABLE, t) !=
-							     PLANNER_UNKNOWN;
+			bool known = job->weight_carbon
+					     ? oracle_value(o, job->regions[r], ORACLE_CARBON, t) != PLANNER_UNKNOWN
+					     : oracle_value(o, job->regions[r], ORACLE_PRICE, t) != PLANNER_UNKNOWN ||
+						       oracle_value(o, job->regions[r], ORACLE_RENEWABLE, t) !=
+							       PLANNER_UNKNOWN;
 
 			if (known && t + o->s->slot_ms > o->s->now_ms)
 				end_ms = MAX(end_ms, t + o->s->slot_ms);
@@ -466,7 +472,9 @@ static void oracle_choose(const struct oracle *o, const struct planner_job *job,
 			continue;
 		if (ret->best.region == PLANNER_NO_REGION || oracle_before(job, &list[i], &ret->best))
 			ret->best = list[i];
-		if (ret->worst.region == PLANNER_NO_REGION || list[i].objective > ret->worst.objective)
+		/* The opposite of the objective, but the same for ties. */
+		if (ret->worst.region == PLANNER_NO_REGION || list[i].objective > ret->worst.objective + 1e-12 ||
+		    (list[i].objective > ret->worst.objective - 1e-12 && oracle_tie(job, &list[i], &ret->worst)))
 			ret->worst = list[i];
 	}
 	oracle_options(job, list, n, ret);
@@ -480,6 +488,7 @@ static void oracle_choose(const struct oracle *o, const struct planner_job *job,
 			ret->gain = kept.objective - ret->best.objective;
 		else if (ret->baseline < INFINITY)
 			ret->gain = ret->baseline - ret->best.objective;
+		ret->raw_gain = ret->gain;
 		if (kept.region != PLANNER_NO_REGION && ret->gain <= ret->noise) {
 			ret->choice = kept;
 			ret->outcome = PLANNER_KEPT;

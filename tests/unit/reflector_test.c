@@ -255,6 +255,29 @@ static void delays_double_to_a_cap_and_start_again_after_health(void **state)
 	reflector_fsm_release(&f);
 }
 
+static void a_page_too_large_to_take_is_asked_for_in_smaller_parts(void **state)
+{
+	(void)state;
+	static const int expected[] = { 100, 20, 4, 1, 1 };
+	const struct error too_large = { .code = ERR_LIMIT };
+	struct reflector_fsm f;
+
+	reflector_fsm_init(&f);
+	assert_int_equal(f.limit, REFLECTOR_PAGE_LIMIT);
+	(void)reflector_fsm_start(&f);
+	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
+		assert_int_equal(reflector_fsm_failed(&f, &too_large, 1000, 0), REFLECTOR_WAIT);
+		assert_int_equal(reflector_fsm_wake(&f), REFLECTOR_LIST);
+		assert_int_equal(f.limit, expected[i]);
+	}
+	/* A watch event that is too large says nothing about pages. */
+	(void)reflector_fsm_page(&f, "5", NULL);
+	f.limit = 500;
+	(void)reflector_fsm_failed(&f, &too_large, 2000, 0);
+	assert_int_equal(f.limit, 500);
+	reflector_fsm_release(&f);
+}
+
 /* Informer and controller. */
 
 enum { SCRIPT_PLAIN, SCRIPT_GONE_IN_PAGING, SCRIPT_GONE_IN_WATCH, SCRIPT_ERRORS_FIRST };
@@ -522,6 +545,7 @@ int main(void)
 		cmocka_unit_test(gone_lists_anew_at_once_but_not_in_a_circle),
 		cmocka_unit_test(a_cut_watch_goes_on_from_its_version),
 		cmocka_unit_test(delays_double_to_a_cap_and_start_again_after_health),
+		cmocka_unit_test(a_page_too_large_to_take_is_asked_for_in_smaller_parts),
 		cmocka_unit_test(an_informer_lists_in_pages_and_follows_the_watch),
 		cmocka_unit_test(gone_in_the_middle_of_paging_starts_anew),
 		cmocka_unit_test(gone_in_the_watch_relists_and_serves_the_old_until_then),

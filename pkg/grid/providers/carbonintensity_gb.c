@@ -94,6 +94,13 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
+static bool serves(const struct grid_request *req, const char *zone)
+{
+	bool regional = req->what == REGIONAL || req->what == REGIONAL_PAST;
+
+	return regional != (strcmp(zone, NATIONAL) == 0);
+}
+
 struct parser {
 	struct grid_answer *a;
 	int64_t now_ms;
@@ -320,6 +327,7 @@ const struct grid_provider grid_carbonintensity_gb = {
 	.has_zone = has_zone,
 	.basis = basis,
 	.plan = plan,
+	.serves = serves,
 	.parse = parse,
 	.next_poll_ms = next_poll_ms,
 };

@@ -94,6 +94,11 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
+static bool serves(const struct grid_request *req, const char *zone)
+{
+	return req->what == PRODUCTS || strcmp(req->zone, zone) == 0;
+}
+
 /* More of the same only: same scheme, host, port and path, whatever the query. Anything else could lead anywhere. */
 static bool take_next(struct grid_answer *a, const struct grid_request *req, const struct json *next)
 {
@@ -283,6 +288,7 @@ const struct grid_provider grid_octopus_agile = {
 	.licence = "no open licence: use, do not republish",
 	.has_zone = has_zone,
 	.plan = plan,
+	.serves = serves,
 	.parse = parse,
 	.next_poll_ms = next_poll_ms,
 };

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* GridRegion.status: made from what the collector knows, written when it differs. */
+#include "controller/gridregion_controller.h"
+
+#include "base/alloc.h"
+#include "json/writer.h"
+
+/* Contracts 2. */
+#define MAX_STATUS_BYTES ((size_t)64 * 1024)
+
+static int32_t *ahead(const struct grid_series *s, int64_t start_ms, int n, struct arena *arena)
+{
+	int32_t *out = arena_array(arena, (size_t)MAX(n, 1), int32_t);
+	bool known = false;
+
+	for (int i = 0; s && i < n; i++) {
+		out[i] = grid_series_at(s, start_ms + i * SLOT_MS);
+		known |= out[i] != GRID_UNKNOWN;
+	}
+	return known ? out : NULL;
+}
+
+static int slots_until(const struct grid_series *s, int64_t start_ms, int64_t now_ms)
+{
+	int64_t end = s ? grid_series_horizon_ms(s, now_ms) : TIME_NONE;
+
+	return end == TIME_NONE ? 0 : (int)MIN((end - start_ms) / SLOT_MS, GRIDREGION_MAX_SLOTS);
+}
+
+static void fill_forecast(const struct collector_view *view, int64_t start_ms, int64_t now_ms, struct arena *arena,
+			  struct gridregion *ret)
+{
+	struct grid_forecast *f = &ret->forecast;
+
+	*f = (struct grid_forecast){ .start_ms = TIME_NONE, .issued_ms = TIME_NONE, .slot_ms = SLOT_MS };
+	f->n = MAX(slots_until(view->carbon.series, start_ms, now_ms),
+		   slots_until(view->price.series, start_ms, now_ms));
+	if (f->n == 0)
+		return;
+	f->start_ms = start_ms;
+	if (view->carbon.series)
+		f->issued_ms = view->carbon.series->issued_ms;
+	f->carbon_p50 = ahead(view->carbon.series, start_ms, f->n, arena);
+	f->price_p50 = ahead(view->price.series, start_ms, f->n, arena);
+	f->renewable = ahead(view->renewable, start_ms, f->n, arena);
+}
+
+/* From the first slot that is known. */
+static void fill_recent(const struct collector_view *view, int64_t start_ms, struct arena *arena,
+			struct gridregion *ret)
+{
+	const struct grid_series *carbon = view->carbon.series, *price = view->price.series;
+	int64_t first = start_ms;
+	uint8_t *kinds;
+	int n;
+
+	for (int64_t ms = start_ms - SLOT_MS; ms >= start_ms - GRIDREGION_MAX_RECENT * SLOT_MS; ms -= SLOT_MS)
+		if ((carbon && grid_series_at(carbon, ms) != GRID_UNKNOWN) ||
+		    (price && grid_series_at(price, ms) != GRID_UNKNOWN))
+			first = ms;
+	n = (int)((start_ms - first) / SLOT_MS);
+	ret->recent = (struct grid_recent){ .start_ms = n ? first : TIME_NONE, .n = n };
+	if (n == 0)
+		return;
+	ret->recent.carbon = ahead(carbon, first, n, arena);
+	ret->recent.price = ahead(price, first, n, arena);
+	ret->recent.kind = kinds = arena_array(arena, (size_t)n, uint8_t);
+	for (int i = 0; i < n; i++) {
+		kinds[i] = GRID_KIND_ESTIMATED;
+		if (carbon && grid_series_at(carbon, first + i * SLOT_MS) != GRID_UNKNOWN)
+			kinds[i] = carbon->kind[(first - carbon->start_ms) / SLOT_MS + i];
+	}
+}
+
+static void fill_now(const struct collector_view *view, int64_t now_ms, struct arena *arena, struct gridregion *ret)
+{
+	const struct grid_moment *m = view->moment;
+	struct grid_mix *mix;
+
+	ret->now = (struct grid_now){
+		.carbon_mg_per_kwh = view->carbon.series ? grid_series_at(view->carbon.series, now_ms) : GRID_UNKNOWN,
+		.price_micros_per_kwh = view->price.series ? grid_series_at(view->price.series, now_ms) : GRID_UNKNOWN,
+		.renewable_permille = view->renewable ? grid_series_at(view->renewable, now_ms) : GRID_UNKNOWN,
+	};
+	ret->mix = NULL;
+	ret->n_mix = 0;
+	/* The mix of the last half hour but one is news; older is not. */
+	if (!m || now_ms - m->start_ms >= 4 * SLOT_MS)
+		return;
+	if (now_ms - m->start_ms < SLOT_MS)
+		memcpy(ret->now.index, m->index, sizeof(ret->now.index));
+	ret->mix = mix = arena_array(arena, (size_t)MAX(m->n_mix, 1), struct grid_mix);
+	for (int i = 0; i < m->n_mix; i++)
+		mix[ret->n_mix++] = (struct grid_mix){ arena_strdup(arena, m->mix[i].fuel), m->mix[i].permille };
+	if (ret->now.renewable_permille == GRID_UNKNOWN && view->renewable)
+		ret->now.renewable_permille = grid_series_at(view->renewable, m->start_ms);
+}
+
+static void add_source(struct grid_source *out, int *n, const struct collector_pick *p, enum grid_metric metric)
+{
+	if (p->chain < 0)
+		return;
+	out[(*n)++] = (struct grid_source){
+		.metric = grid_metric_name(metric),
+		.provider = p->provider->name,
+		.zone = p->zone,
+		.product = p->product,
+		.note = p->provider->note,
+		.currency = metric == GRID_PRICE ? p->provider->currency : NULL,
+		.issued_ms = p->series->issued_ms,
+		.fetched_ms = p->fetched_ms,
+	};
+}
+
+static void fill_sources(const struct collector_view *view, struct arena *arena, struct gridregion *ret)
+{
+	struct grid_source *out = arena_array(arena, 2, struct grid_source);
+
+	ret->n_sources = 0;
+	add_source(out, &ret->n_sources, &view->carbon, GRID_CARBON);
+	add_source(out, &ret->n_sources, &view->price, GRID_PRICE);
+	ret->sources = out;
+	ret->currency = view->price.chain >= 0 ? view->price.provider->currency : NULL;
+	ret->basis = (struct grid_basis){ 0 };
+	if (view->carbon.chain >= 0)
+		view->carbon.provider->basis(view->carbon.zone, &ret->basis);
+}
+
+/* Messages hold nothing that changes with every issue: that would be a write of its own. */
+static void set_fresh(struct conditions *c, const struct gridregion *r, const struct collector_pick *p, int64_t now_ms,
+		      struct arena *arena)
+{
+	const char *reason, *trouble = p->trouble ? p->trouble : "no source";
+	char text[TIME_TEXT];
+
+	if (p->chain < 0) {
+		(void)condition_set(c, arena, "Fresh", CONDITION_FALSE, "NoData", r->obj.meta.generation, now_ms,
+				    "no carbon data: %s", trouble);
+		return;
+	}
+	if (p->usable) {
+		(void)condition_set(c, arena, "Fresh", CONDITION_TRUE, "UpToDate", r->obj.meta.generation, now_ms,
+				    "carbon from %s %s", p->provider->name, p->zone);
+		return;
+	}
+	reason = grid_series_horizon_ms(p->series, now_ms) == TIME_NONE ? "HorizonOver" : "Stale";
+	(void)condition_set(c, arena, "Fresh", CONDITION_FALSE, reason, r->obj.meta.generation, now_ms,
+			    "last good carbon data of %s: %s", time_format(p->series->issued_ms, text), trouble);
+}
+
+static void set_degraded(struct conditions *c, const struct gridregion *r, const struct collector_view *view,
+			 int64_t now_ms, struct arena *arena)
+{
+	const struct collector_pick *carbon = &view->carbon, *price = &view->price;
+	int64_t generation = r->obj.meta.generation;
+
+	if (carbon->usable && carbon->chain > 0)
+		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, "CarbonFallback", generation, now_ms,
+				    "carbon from %s %s because of %s", carbon->provider->name, carbon->zone,
+				    carbon->trouble);
+	else if (!carbon->usable)
+		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, "NoFreshCarbon", generation, now_ms,
+				    "no carbon source can be used: %s",
+				    carbon->trouble ? carbon->trouble : "none given");
+	else if (r->n_price_chain && !price->usable)
+		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, "NoPrice", generation, now_ms,
+				    "no price is known: %s", price->trouble ? price->trouble : "none given");
+	else if (r->n_price_chain && price->chain > 0)
+		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, "PriceFallback", generation, now_ms,
+				    "price from %s %s because of %s", price->provider->name, price->zone,
+				    price->trouble);
+	else
+		(void)condition_set(c, arena, "Degraded", CONDITION_FALSE, "FirstSource", generation, now_ms,
+				    "the first source of each chain is in use");
+}
+
+static void set_place_shift(struct conditions *c, const struct gridregion *r, const struct collector_view *view,
+			    int64_t now_ms, struct arena *arena)
+{
+	if (view->mixed)
+		(void)condition_set(
+			c, arena, "PlaceShiftDisabled", CONDITION_TRUE, "BasisDiffers", r->obj.meta.generation, now_ms,
+			"carbon figures of the regions of group %s differ in basis or resolution: jobs shift in "
+			"time only",
+			r->group);
+	else
+		(void)condition_set(c, arena, "PlaceShiftDisabled", CONDITION_FALSE,
+				    r->group ? "Comparable" : "NoGroup", r->obj.meta.generation, now_ms, "%s",
+				    r->group ? "carbon figures of the group's regions can be compared"
+					     : "the region is in no group");
+}
+
+void gridregion_status(const struct gridregion *r, const struct collector_view *view, int64_t now_ms,
+		       struct arena *arena, struct gridregion *ret)
+{
+	int64_t start = time_slot_floor(now_ms, SLOT_MS);
+
+	memset(ret, 0, sizeof(*ret));
+	fill_now(view, now_ms, arena, ret);
+	fill_forecast(view, start, now_ms, arena, ret);
+	fill_recent(view, start, arena, ret);
+	fill_sources(view, arena, ret);
+	conditions_copy(&r->conditions, arena, &ret->conditions);
+	set_fresh(&ret->conditions, r, &view->carbon, now_ms, arena);
+	set_degraded(&ret->conditions, r, view, now_ms, arena);
+	set_place_shift(&ret->conditions, r, view, now_ms, arena);
+	ret->place_shift_disabled = view->mixed;
+}
+
+static void encode_without_fetched(const struct gridregion *r, struct buf *out)
+{
+	struct gridregion copy;
+	struct grid_source sources[GRIDREGION_MAX_SOURCES];
+
+	memcpy(&copy, r, sizeof(copy));
+	for (int i = 0; i < r->n_sources; i++) {
+		sources[i] = r->sources[i];
+		sources[i].fetched_ms = TIME_NONE;
+	}
+	copy.sources = sources;
+	gridregion_encode_status(&copy, out);
+}
+
+bool gridregion_status_differs(const struct gridregion *a, const struct gridregion *b)
+{
+	_cleanup_(buf_release) struct buf x = BUF_INIT(MAX_STATUS_BYTES);
+	_cleanup_(buf_release) struct buf y = BUF_INIT(MAX_STATUS_BYTES);
+
+	encode_without_fetched(a, &x);
+	encode_without_fetched(b, &y);
+	return !str_eq(buf_str(&x), buf_str(&y));
+}
+
+static int write_status(struct worker *w, const char *name, const struct gridregion *desired, struct error *err)
+{
+	_cleanup_(buf_release) struct buf status = BUF_INIT(MAX_STATUS_BYTES);
+	_cleanup_(buf_release) struct buf body = BUF_INIT(MAX_STATUS_BYTES + 1024);
+	struct json_writer jw = json_writer(&body);
+	char path[K8S_PATH_MAX];
+
+	gridregion_encode_status(desired, &status);
+	if (buf_check(&status, "status", err))
+		return -1;
+	jw_object(&jw, NULL);
+	jw_string(&jw, "apiVersion", gridregion_type.api_version);
+	jw_string(&jw, "kind", gridregion_type.kind);
+	jw_object(&jw, "metadata");
+	jw_string(&jw, "name", name);
+	jw_end_object(&jw);
+	jw_raw(&jw, "status", buf_str(&status));
+	jw_end_object(&jw);
+	if (buf_check(&body, "status patch", err) || k8s_path(path, &gridregion_type, NULL, name, "status", err))
+		return -1;
+	return k8s_patch(w->client, path, K8S_PATCH_APPLY, buf_str(&body), NULL, err);
+}
+
+int gridregion_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
+{
+	const struct gridregion_context *ctx = arg;
+	const struct object *o _cleanup_object_ = store_get(ctx->regions, key);
+	int64_t now_ms = clock_now_ms(&ctx->clock);
+	struct collector_view view;
+	struct gridregion *desired;
+
+	if (!o || !collector_view(ctx->collector, key, now_ms, w->arena, &view))
+		return 0;
+	desired = arena_new(w->arena, struct gridregion);
+	gridregion_status(gridregion_of(o), &view, now_ms, w->arena, desired);
+	if (gridregion_status_differs(gridregion_of(o), desired) && write_status(w, key, desired, err)) {
+		if (err->code != ERR_NOT_FOUND)
+			return error_wrap(err, "status of gridregion %s", key);
+		return 0; /* deleted meanwhile */
+	}
+	ret->requeue_after_ms = clock_real_until_ms(&ctx->clock, time_slot_floor(now_ms, SLOT_MS) + SLOT_MS) + 1;
+	return 0;
+}
+
+void gridregion_regions_changed(const struct gridregion_context *ctx)
+{
+	struct object_list list = { 0 };
+	const struct gridregion **regions;
+
+	store_list(ctx->regions, &list);
+	regions = xcalloc(list.len + 1, sizeof(const struct gridregion *));
+	for (size_t i = 0; i < list.len; i++)
+		regions[i] = gridregion_of(list.items[i]);
+	collector_set_regions(ctx->collector, regions, list.len);
+	free(regions);
+	object_list_release(&list);
+}
+
+void gridregion_on_region(void *arg, const struct object *old, const struct object *new)
+{
+	if (!old || !new || old->meta.generation != new->meta.generation || !cstr_eq(old->meta.uid, new->meta.uid))
+		gridregion_regions_changed(arg);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reconciler of GridRegion: writes what the collector knows into status, with one server-side apply, when anything but
+ * fetchedTime has changed. That is at a new issue of a forecast or price, and at the border of a slot for `now`.
+ *
+ * Conditions: Fresh (is the carbon forecast recent enough to act upon), Degraded (a fallback is in use, or no price is
+ * known), PlaceShiftDisabled (carbon figures of the group's regions mean different things).
+ */
+#ifndef CONTROLLER_GRIDREGION_CONTROLLER_H
+#define CONTROLLER_GRIDREGION_CONTROLLER_H
+
+#include "controller/collector.h"
+#include "k8s/controller.h"
+
+struct gridregion_context {
+	struct clock clock;
+	struct store *regions; /* of the informer */
+	struct collector *collector;
+};
+
+/* reconcile_fn; arg is the struct gridregion_context. */
+int gridregion_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err);
+/* Hands the store's regions to the collector: once when the informer is synced, then at changes of any spec. */
+void gridregion_regions_changed(const struct gridregion_context *ctx);
+/* store_event_fn that does so; arg is the struct gridregion_context. Add controller_enqueue for the reconciler itself.
+ */
+void gridregion_on_region(void *arg, const struct object *old, const struct object *new);
+
+/*
+ * The decision, pure: spec and present status of r with what is known make the status that it should have. Memory is
+ * the arena's or borrowed from r and view.
+ */
+void gridregion_status(const struct gridregion *r, const struct collector_view *view, int64_t now_ms,
+		       struct arena *arena, struct gridregion *ret);
+/* Do they differ in more than fetchedTime? */
+bool gridregion_status_differs(const struct gridregion *a, const struct gridregion *b);
+
+#endif

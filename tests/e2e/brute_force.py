@@ -1,0 +1,535 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The planner's choices once more, by brute force, from what the providers said and the users asked for.
+
+Shares no code with Loadshift. Inputs: the bodies that the grid data's source served (recorded on the way), the specs
+of CarbonAwareJobs and GridRegions, the Nodes, and from the operator's log for each decision only its `now`, which plan
+stood before, and which issue of the data had been written to each GridRegion by then. The rules are those of section
+3 of the project's contracts, spelt out in pkg/planner/planner.h: every start times every allowed region, the forecast
+integrated slot by slot, one scale per round, noise, spread, limits, power.
+
+    decisions = Replay(bodies, jobs, regions, nodes, log, clock)
+    for wrong in decisions.check(): ...
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+Object = Mapping[str, Any]
+SLOT = 1_800_000
+DAY = 86_400_000
+CARBON_ERROR = 20_000  # mg/kWh, until forecasts are scored
+PRICE_ERROR = 0.1  # of the mean price
+DEFAULT_WEIGHTS = {"carbon": 60, "cost": 30, "delay": 10, "renewable": 0}
+RENEWABLE_FUELS = {"wind", "solar", "hydro", "biomass"}
+NEARLY = 1e-9  # objectives closer than this are equal: floating point adds them up in another order elsewhere
+
+Column = dict[int, float]  # start of slot in ms: value; absent = unknown
+SIGNALS = ("carbon", "price", "renewable")
+
+
+def to_ms(text: str) -> int:
+    return round(dt.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() * 1000)
+
+
+def to_text(ms: int | None) -> str:
+    if ms is None:
+        return "never"
+    return dt.datetime.fromtimestamp(ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def slot_of(ms: int) -> int:
+    return ms // SLOT * SLOT
+
+
+def fnv1a(text: str) -> int:
+    """64-bit FNV-1a."""
+    value = 0xCBF29CE484222325
+    for byte in text.encode():
+        value = (value ^ byte) * 0x100000001B3 % 2**64
+    return value
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The affine domain clock."""
+
+    origin_ms: int
+    factor: int
+
+    def domain(self, real_ms: int) -> int:
+        return self.origin_ms + (real_ms - self.origin_ms) * self.factor
+
+
+# --------------------------------------------------------------------------------------------
+# What the providers said
+
+
+class Bodies:
+    """Every answer of the grid data's source, each with the (domain) time at which it was asked for."""
+
+    def __init__(self, records: Iterable[Object]) -> None:
+        self._carbon: list[tuple[int, Any]] = []
+        self._price: list[tuple[int, str, Any]] = []
+        self._columns: dict[tuple[str, str, int], tuple[Column, Column]] = {}
+        for record in records:
+            path = unquote(urlsplit(record["target"]).path)
+            if record["status"] != 200:
+                continue
+            if path.startswith("/regional/intensity/") and path.endswith("/fw48h"):
+                self._carbon.append((record["now_ms"], json.loads(record["body"])))
+            elif path.endswith("/standard-unit-rates/"):
+                zone = path.split("/electricity-tariffs/")[1].split("/")[0][-1]
+                self._price.append((record["now_ms"], zone, json.loads(record["body"])))
+
+    def carbon(self, zone: str, issued_ms: int) -> tuple[Column, Column]:
+        """mg/kWh and renewable per mille of the regional forecast that was asked for in that slot."""
+        key = ("carbon", zone, issued_ms)
+        if key not in self._columns:
+            body = max((b for b in self._carbon if slot_of(b[0]) == issued_ms), key=lambda b: b[0])[1]
+            self._columns[key] = carbon_columns(body, zone)
+        return self._columns[key]
+
+    def price(self, zone: str, issued_ms: int) -> Column:
+        """Millionths of a pound per kWh. What was once published stays true: all answers up to that slot count."""
+        key = ("price", zone, issued_ms)
+        if key not in self._columns:
+            column: Column = {}
+            for now, its_zone, body in sorted(self._price, key=lambda b: b[0]):
+                if its_zone == zone and slot_of(now) <= issued_ms:
+                    column.update(price_column(body))
+            self._columns[key] = column, {}
+        return self._columns[key][0]
+
+
+def carbon_columns(body: Any, zone: str) -> tuple[Column, Column]:
+    carbon: Column = {}
+    renewable: Column = {}
+    for window in body["data"]:
+        start = to_ms(window["from"])
+        for region in window["regions"]:
+            if str(region["regionid"]) != zone:
+                continue
+            if region["intensity"]["forecast"] is not None:
+                carbon[start] = max(0, round(region["intensity"]["forecast"] * 1000))
+            shares = {row["fuel"]: row["perc"] for row in region["generationmix"]}
+            green = sum(share for fuel, share in shares.items() if fuel in RENEWABLE_FUELS)
+            renewable[start] = round(1000 * green / sum(shares.values()))
+    return carbon, renewable
+
+
+def price_column(body: Any) -> Column:
+    column: Column = {}
+    for row in body["results"]:
+        for slot in range(to_ms(row["valid_from"]), to_ms(row["valid_to"]), SLOT):
+            column[slot] = round(row["value_exc_vat"] * 10_000)
+    return column
+
+
+# --------------------------------------------------------------------------------------------
+# What the users asked for
+
+
+@dataclass
+class Job:
+    """One CarbonAwareJob as contracts 1 reads it."""
+
+    key: str
+    uid: str
+    earliest: int
+    latest: int | None  # None: not deferrable
+    duration: int
+    watts: int
+    home: str
+    regions: list[str]
+    weights: Mapping[str, float]
+    limits: Mapping[str, tuple[float, bool]]  # signal: value, hard?
+    critical: bool
+
+    @property
+    def spread(self) -> int:
+        return fnv1a(self.uid) % 600 * 1000 if self.latest is not None else 0
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Critical jobs and those that cannot wait come first, then by latest start."""
+        first = self.critical or self.latest is None
+        return (-1 if first else self.latest or 0, self.earliest, self.uid)
+
+
+def read_job(obj: Object, nodes: Iterable[Object], clock: Clock) -> Job:
+    spec, metadata = obj["spec"], obj["metadata"]
+    duration = spec.get("expectedDurationSeconds", 0) * 1000
+    margin = spec["safetyMarginSeconds"] * 1000 if "safetyMarginSeconds" in spec else max(600_000, duration // 10)
+    earliest = clock.domain(to_ms(metadata["creationTimestamp"]))
+    if "earliestStartTime" in spec:
+        earliest = max(earliest, to_ms(spec["earliestStartTime"]))
+    latest = None
+    if "deadline" in spec:
+        latest = to_ms(spec["deadline"]) - duration - margin
+    elif "maxDelaySeconds" in spec:
+        latest = earliest + spec["maxDelaySeconds"] * 1000
+    job_spec = spec["jobTemplate"]["spec"]
+    pods = min(job_spec.get("parallelism", 1), job_spec.get("completions", job_spec.get("parallelism", 1)))
+    with_nodes = {node["metadata"].get("labels", {}).get("loadshift.io/region") for node in nodes}
+    wanted = [spec["homeRegion"], *spec.get("relocate", {}).get("regions", [])]
+    limits = {
+        signal: (float(spec["limits"][name]["value"]) * unit, spec["limits"][name].get("enforcement") == "Hard")
+        for signal, name, unit in (
+            ("carbon", "maxCarbonGramsPerKWh", 1000),
+            ("price", "maxPricePerKWh", 1_000_000),
+            ("renewable", "minRenewablePercent", 10),
+        )
+        if name in spec.get("limits", {})
+    }
+    return Job(
+        key=f"{metadata['namespace']}/{metadata['name']}",
+        uid=metadata["uid"],
+        earliest=earliest,
+        latest=latest,
+        duration=duration or 1,
+        watts=spec["powerWattsPerPod"] * pods,
+        home=spec["homeRegion"],
+        regions=[r for i, r in enumerate(wanted) if r in with_nodes and r not in wanted[:i]],
+        weights={**DEFAULT_WEIGHTS, **spec.get("weights", {})},
+        limits=limits,
+        critical=spec.get("urgency") == "Critical",
+    )
+
+
+# --------------------------------------------------------------------------------------------
+# Contracts 3
+
+
+def integral(column: Column, start: int, end: int, stand_in: float | None = None) -> float | None:
+    """Value times milliseconds from start to end; None where a slot is unknown and nothing stands in."""
+    total = 0.0
+    slot = slot_of(start)
+    while slot < end:
+        value = column.get(slot, stand_in)
+        if value is None:
+            return None
+        total += value * (min(end, slot + SLOT) - max(start, slot))
+        slot += SLOT
+    return total
+
+
+@dataclass
+class Choice:
+    """A start in a region; at: where it is compared, start: where it would start, spread."""
+
+    objective: float
+    at: int
+    start: int
+    region: str
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        return self.objective, self.at
+
+
+@dataclass
+class Round:
+    """What all jobs of one planning round share."""
+
+    now: int
+    columns: Mapping[str, Mapping[str, Column]]  # region: signal: column
+    jobs: Sequence[Job]
+    limits: Mapping[str, tuple[int, bool]]  # region: watts, hard?
+    reserved: list[tuple[str, int, int, int]] = field(default_factory=list)  # region, start, end, watts
+    scales: dict[str, float] = field(default_factory=dict)
+
+    def scale(self, signal: str) -> float:
+        """Mean |value| over the horizon in all regions that the round plans for."""
+        if signal not in self.scales:
+            regions = {region for job in self.jobs for region in job.regions}
+            values = [abs(v) for r in regions for slot, v in self.columns[r][signal].items() if slot + SLOT > self.now]
+            self.scales[signal] = sum(values) / len(values) if values else 0.0
+        return self.scales[signal]
+
+    def known_mean(self, region: str, signal: str) -> float | None:
+        values = [v for slot, v in self.columns[region][signal].items() if slot + SLOT > self.now]
+        return float(round(sum(values) / len(values))) if values else None
+
+    def stand_in(self, job: Job, region: str, signal: str) -> float | None:
+        """For an unknown price or renewable share: the region's mean, else the mean of the allowed regions' means."""
+        own = self.known_mean(region, signal)
+        if own is not None:
+            return own
+        others = [m for r in job.regions if (m := self.known_mean(r, signal)) is not None]
+        return float(round(sum(others) / len(others))) if others else None
+
+    def noise(self, job: Job) -> float:
+        total = sum(job.weights.values())
+        noise = 0.0
+        if self.scale("carbon") > 0:
+            noise += job.weights["carbon"] / total * CARBON_ERROR / self.scale("carbon")
+        if self.scale("price") > 0:
+            noise += job.weights["cost"] / total * PRICE_ERROR
+        return noise
+
+    def objective(self, job: Job, region: str, start: int) -> float | None:
+        """Contracts 3's, smaller is better; None when the run meets unknown carbon."""
+        total = sum(job.weights.values())
+        end = start + job.duration
+        carbon = integral(self.columns[region]["carbon"], start, end)
+        if carbon is None and job.weights["carbon"]:
+            return None
+        value = 0.0
+        if self.scale("carbon") > 0 and carbon is not None:
+            value += job.weights["carbon"] / total * carbon / job.duration / self.scale("carbon")
+        stand_in = self.stand_in(job, region, "price")
+        if self.scale("price") > 0 and stand_in is not None:
+            price = integral(self.columns[region]["price"], start, end, stand_in)
+            assert price is not None
+            value += job.weights["cost"] / total * price / job.duration / self.scale("price")
+        stand_in = self.stand_in(job, region, "renewable")
+        if job.weights["renewable"] and stand_in is not None:
+            share = integral(self.columns[region]["renewable"], start, end, stand_in)
+            assert share is not None
+            value += job.weights["renewable"] / total * (1 - share / job.duration / 1000)
+        if job.latest is not None and job.latest > job.earliest:
+            value += job.weights["delay"] / total * (start - job.earliest) / (job.latest - job.earliest)
+        return value
+
+    def fits(self, job: Job, region: str, start: int, *, hard_only: bool = False) -> bool:
+        """Does a run that starts there keep the job's limits and the region's power limit?"""
+        end = start + job.duration
+        for signal, (bound, hard) in job.limits.items():
+            if job.critical or (hard_only and not hard):
+                continue
+            total = integral(self.columns[region][signal], start, end)
+            if total is None:
+                if hard:
+                    return False
+            elif total > bound * job.duration if signal != "renewable" else total < bound * job.duration:
+                return False
+        watts, hard = self.limits.get(region, (0, False))
+        if not watts or (hard_only and not hard):
+            return True
+        return all(
+            self.taken(region, slot) + job.watts <= watts for slot in range(slot_of(start), end, SLOT)
+        )
+
+    def taken(self, region: str, slot: int) -> int:
+        """A run counts in every slot that it touches."""
+        return sum(w for r, start, end, w in self.reserved if r == region and start < slot + SLOT and end > slot)
+
+    def candidates(self, job: Job) -> Iterator[Choice]:
+        """Now, every slot border, latest start; in every allowed region. Only those that can be compared."""
+        first = max(self.now, job.earliest)
+        latest = max(job.latest, first) if job.latest is not None else first
+        horizon = max((slot + SLOT for r in job.regions for slot in self.columns[r]["carbon"]), default=first)
+        borders = range(slot_of(first) + SLOT, min(latest, horizon) + 1, SLOT)
+        for region in job.regions:
+            for at in [first, *borders, *([latest] if latest > first and latest not in borders else [])]:
+                start = min(at + job.spread, latest) if at in borders else at
+                objective = self.objective(job, region, at)
+                if objective is not None:
+                    yield Choice(objective, at, start, region)
+
+    def standing(self, job: Job, region: str, start: int) -> Choice | None:
+        """An earlier plan, or "at once at home", if it can still be had."""
+        first = max(self.now, job.earliest)
+        latest = max(job.latest, first) if job.latest is not None else first
+        start = max(start, first)
+        if region not in job.regions or start > latest:
+            return None
+        at = start - job.spread
+        if not (at > first and at % SLOT == 0):
+            at = start
+        objective = self.objective(job, region, at)
+        if objective is None or not self.fits(job, region, start):
+            return None
+        return Choice(objective, at, start, region)
+
+    def choose(self, job: Job, earlier: tuple[str, int] | None) -> list[Choice]:
+        """All choices that are right: more than one only where objectives are equal but for floating point.
+
+        Empty: no start is allowed.
+        """
+        first = max(self.now, job.earliest)
+        latest = max(job.latest, first) if job.latest is not None else first
+        if job.critical:
+            places = [job.home] if job.home in job.regions else job.regions
+            return [Choice(0, first, first, r) for r in places if self.fits(job, r, first, hard_only=True)][:1]
+        everything = list(self.candidates(job))
+        assert everything, f"{job.key}: no data at all"
+        allowed = [c for c in everything if self.fits(job, c.region, c.start)]
+        if not allowed:
+            return self.forced(job, latest)
+        least = min(c.objective for c in allowed)
+        best = [c for c in allowed if c.objective <= least + NEARLY]
+        kept = self.standing(job, *earlier) if earlier else None
+        kept = kept or self.standing(job, job.home, first)
+        if kept is None:
+            return best
+        gain, noise = kept.objective - least, self.noise(job)
+        if abs(gain - noise) <= NEARLY:
+            return [*best, kept]
+        return best if gain > noise else [kept]
+
+    def forced(self, job: Job, latest: int) -> list[Choice]:
+        """Nothing keeps the soft limits: the latest start all the same, where it is least bad; or a start that the
+        hard limits allow; or none."""
+        starts = [latest]
+        for _ in range(2):
+            found = [
+                Choice(self.objective(job, r, s) or 0.0, s, s, r)
+                for r in job.regions
+                for s in starts
+                if self.fits(job, r, s, hard_only=True)
+            ]
+            if found:
+                least = min(c.objective for c in found)
+                return [c for c in found if c.objective <= least + NEARLY]
+            starts = sorted({c.start for c in self.candidates(job)})
+        return []
+
+
+# --------------------------------------------------------------------------------------------
+# The operator's log, decision by decision
+
+
+@dataclass
+class Decision:
+    """One line of the operator: what it chose, and when."""
+
+    job: str
+    now: int
+    region: str | None
+    start: int
+    earlier: tuple[str, int] | None
+
+    def __str__(self) -> str:
+        if self.region is None:
+            return "no start"
+        return f"{self.region} {to_text(self.start)}"
+
+
+@dataclass
+class Log:
+    """From the operator's log: the decisions, and per round the issue of each region's data."""
+
+    decisions: list[Decision]
+    issued: dict[int, dict[str, tuple[int | None, int | None]]]  # now: region: carbon's, price's
+
+
+def read_log(lines: Iterable[str]) -> Log:
+    decisions: list[Decision] = []
+    issued: dict[int, dict[str, tuple[int | None, int | None]]] = {}
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if entry.get("msg") == "planned":
+            earlier = (entry["earlier_region"], entry["earlier_start_ms"]) if entry.get("earlier_region") else None
+            decisions.append(
+                Decision(entry["job"], entry["now_ms"], entry.get("region") or None, entry["start_ms"], earlier)
+            )
+        elif entry.get("msg") == "round":
+            issued[entry["now_ms"]] = {}
+            for word in entry["issued"].split():
+                region, _, times = word.partition("=")
+                carbon, price = (to_ms(t) if t != "-" else None for t in times.split(","))
+                issued[entry["now_ms"]][region] = carbon, price
+    return Log(decisions, issued)
+
+
+class Replay:
+    """All decisions of one run of the operator, derived again."""
+
+    def __init__(
+        self,
+        bodies: Bodies,
+        jobs: Iterable[Object],
+        regions: Iterable[Object],
+        nodes: Sequence[Object],
+        log: Log,
+        clock: Clock,
+    ) -> None:
+        self.bodies, self.log, self.clock = bodies, log, clock
+        self.objects = {f"{o['metadata']['namespace']}/{o['metadata']['name']}": o for o in jobs}
+        self.jobs = {key: read_job(o, nodes, clock) for key, o in self.objects.items()}
+        self.regions = {r["metadata"]["name"]: r["spec"] for r in regions}
+        self.power = {
+            name: (spec["powerLimit"]["watts"], spec["powerLimit"].get("enforcement") == "Hard")
+            for name, spec in self.regions.items()
+            if "powerLimit" in spec
+        }
+
+    def standing_plan(self, key: str, now: int, *, before: bool) -> Decision | None:
+        """The last decision about a job up to now (before: not counting now's)."""
+        found = [d for d in self.log.decisions if d.job == key and (d.now < now or (not before and d.now == now))]
+        return found[-1] if found else None
+
+    def ended(self, key: str) -> int | None:
+        """When the Job was over, from the object's conditions; domain time."""
+        for condition in self.objects[key].get("status", {}).get("conditions", []):
+            if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+                return to_ms(condition["lastTransitionTime"])
+        return None
+
+    def in_round(self, key: str, now: int) -> bool:
+        """Waiting for a start that has not come."""
+        earlier = self.standing_plan(key, now, before=True)
+        if earlier is None:
+            return self.standing_plan(key, now, before=False) is not None
+        ended = self.ended(key)
+        if earlier.region is None:
+            return ended is None or ended > now
+        return earlier.start > now
+
+    def columns(self, now: int) -> dict[str, dict[str, Column]]:
+        """What stood in the GridRegions at that round, taken from the bodies."""
+        result = {}
+        for name, (carbon_issued, price_issued) in self.log.issued[now].items():
+            chains = self.regions[name]
+            carbon: Column = {}
+            renewable: Column = {}
+            price: Column = {}
+            if carbon_issued is not None and chains["carbon"]["chain"][0]["zone"] != "national":
+                carbon, renewable = self.bodies.carbon(chains["carbon"]["chain"][0]["zone"], carbon_issued)
+            if price_issued is not None:
+                price = self.bodies.price(chains["price"]["chain"][0]["zone"][-1], price_issued)
+            known = {"carbon": carbon, "price": price, "renewable": renewable}
+            result[name] = {s: {t: v for t, v in known[s].items() if t >= slot_of(now)} for s in SIGNALS}
+        return result
+
+    def round_at(self, decision: Decision) -> Round:
+        now, job = decision.now, self.jobs[decision.job]
+        waiting = [self.jobs[key] for key in self.jobs if self.in_round(key, now)]
+        this = Round(now, self.columns(now), waiting, self.power)
+        for key, other in self.jobs.items():
+            plan = self.standing_plan(key, now, before=False)
+            ended = self.ended(key)
+            if plan is None or plan.region is None or key == job.key or (ended is not None and ended <= now):
+                continue
+            released = self.objects[key].get("status", {}).get("releasedTime")
+            if other in waiting:
+                if other.order < job.order:
+                    this.reserved.append((plan.region, plan.start, plan.start + other.duration, other.watts))
+            elif released is not None and to_ms(released) <= now:
+                end = max(to_ms(released) + other.duration, now + SLOT)
+                this.reserved.append((plan.region, now, end, other.watts))
+            else:
+                this.reserved.append((plan.region, now, plan.start + other.duration, other.watts))
+        return this
+
+    def check(self) -> Iterator[str]:
+        """A sentence for each decision that is not what it should be."""
+        for decision in self.log.decisions:
+            job = self.jobs[decision.job]
+            right = self.round_at(decision).choose(job, decision.earlier)
+            if decision.region is None and not right:
+                continue
+            if any(c.region == decision.region and c.start == decision.start for c in right):
+                continue
+            wanted = " or ".join(f"{c.region} {to_text(c.start)}" for c in right) or "no start"
+            yield f"{decision.job} at {to_text(decision.now)}: the operator chose {decision}, brute force {wanted}"
