@@ -60,9 +60,6 @@ $(B)/obj/%.o: %.c Makefile
 	@echo "  CC    $<"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-# The planner's inner loops are worth the vectoriser.
-$(B)/obj/pkg/planner/%.o: OPT := $(OPT) -O3
-
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
 	@ar rcs $@ $^

@@ -54,13 +54,13 @@ static int32_t value_of(const struct request *req, int id, int slot, bool truth)
 	return n ? (int32_t)lround(sum / n) : MISSING;
 }
 
-/* Is there a window at all? Recorded, within 48 h, and not swallowed by a fault. */
+/* Is there a window at all? The recording has begun, it is in it, within 48 h, and not swallowed by a fault. */
 static bool has_window(const struct request *req, int slot)
 {
 	const struct recording *rec = &req->replay->rec;
 	int64_t start = recording_time(rec, slot);
 
-	if (slot < 0 || slot >= rec->n || slot - req->slot >= FORECAST_SLOTS)
+	if (req->slot < 0 || slot < 0 || slot >= rec->n || slot - req->slot >= FORECAST_SLOTS)
 		return false;
 	if (req->fault[FAULT_SHORT] && slot - req->slot >= 31)
 		return false;
@@ -336,7 +336,6 @@ static int national_date(struct request *req)
 {
 	int64_t day = time_slot_floor(req->now_ms, DAY_MS), period = 0;
 	char text[TIME_TEXT];
-	int status = 0;
 
 	if (req->n_path > 2) {
 		(void)snprintf(text, sizeof(text), "%.*sT00:00Z", (int)MIN(req->path[2].len, 10), req->path[2].ptr);
@@ -349,7 +348,7 @@ static int national_date(struct request *req)
 		national(req, range_of(req, day + period * SLOT_MS, day + period * SLOT_MS), false);
 	else
 		national(req, range_of(req, day + SLOT_MS, day + DAY_MS), false);
-	return status ? status : 200;
+	return 200;
 }
 
 static void factors(struct request *req)

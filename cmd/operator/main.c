@@ -54,7 +54,7 @@ static const struct config_option options_table[] = {
 	       "fetch no grid data: something else writes the GridRegions' status"),
 	OPTION("grid.carbonUrl", CONFIG_STRING, carbon_url, "https://api.carbonintensity.org.uk", 0, 0,
 	       "base URL of the GB Carbon Intensity API"),
-	OPTION("grid.octopusUrl", CONFIG_STRING, octopus_url, "https://api.octopus.energy", 0, 0,
+	OPTION("grid.octopusUrl", CONFIG_STRING, octopus_url, "https://api.octopus.energy/v1", 0, 0,
 	       "base URL of the Octopus Energy API"),
 	OPTION("grid.octopusProduct", CONFIG_STRING, octopus_product, NULL, 0, 0, "Agile product code [discovered]"),
 	OPTION("metrics.address", CONFIG_STRING, metrics_address, NULL, 0, 0, "address of /metrics [all]"),

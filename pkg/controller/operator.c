@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/rand.h"
 #include "controller/caj_controller.h"
+#include "controller/gridregion_controller.h"
 #include "controller/plan_round.h"
 #include "k8s/clockguard.h"
 #include "k8s/types/pod.h"
@@ -20,6 +21,8 @@
 struct operator {
 	struct operator_config cfg;
 	struct context ctx;
+	struct gridregion_context grid;
+	struct controller *grid_controller; /* NULL when grid data come from elsewhere */
 	struct http_loop *loop;
 	struct lease *lease;
 	char identity[128];
@@ -27,7 +30,7 @@ struct operator {
 	bool starter_runs;
 	pthread_mutex_t mutex;
 	pthread_cond_t cond;
-	bool leading, stopping, started;
+	bool leading, collecting, stopping, started;
 };
 
 static void on_acquired(void *arg)
@@ -78,6 +81,59 @@ static int connect_cluster(struct operator *o, struct error *err)
 	return clockguard_check(o->ctx.k8s, &cfg->clock, o->cfg.namespace, err);
 }
 
+/* New data of a region: its status is to be written. Net thread. */
+static void on_grid_data(void *arg, const char *region)
+{
+	const struct operator *o = arg;
+
+	(void)workqueue_add(controller_queue(o->grid_controller), region);
+}
+
+static int make_collector(struct operator *o, struct error *err)
+{
+	const struct collector_provider providers[] = {
+		{ .name = "carbonintensity-gb", .base_url = o->cfg.carbon_url },
+		{ .name = "octopus-agile", .base_url = o->cfg.octopus_url, .product = o->cfg.octopus_product },
+		{ 0 },
+	};
+
+	if (o->cfg.grid_disabled)
+		return 0;
+	o->grid = (struct gridregion_context){ .clock = o->cfg.clock, .regions = informer_store(o->ctx.regions) };
+	o->grid_controller = controller_new(&(struct controller_options){ .name = "gridregion",
+									  .k8s = o->ctx.k8s,
+									  .reconcile = gridregion_reconcile,
+									  .arg = &o->grid });
+	struct collector_options options = { .loop = o->loop,
+					     .clock = o->cfg.clock,
+					     .providers = providers,
+					     .changed = on_grid_data,
+					     .arg = o };
+	return collector_new(&options, &o->grid.collector, err);
+}
+
+/* Providers are asked by the leader alone. */
+static int start_collector(struct operator *o, struct error *err)
+{
+	if (!o->grid_controller)
+		return 0;
+	gridregion_regions_changed(&o->grid);
+	return controller_start(o->grid_controller, err);
+}
+
+static void on_region(void *arg, const struct object *old, const struct object *new)
+{
+	struct operator *o = arg;
+
+	(void)pthread_mutex_lock(&o->mutex);
+	bool leading = o->collecting;
+	(void)pthread_mutex_unlock(&o->mutex);
+	if (!leading)
+		return;
+	gridregion_on_region(&o->grid, old, new);
+	controller_enqueue(o->grid_controller, old, new);
+}
+
 static void make_informers(struct operator *o)
 {
 	struct context *c = &o->ctx;
@@ -96,6 +152,7 @@ static void make_informers(struct operator *o)
 	informer_add_handler(c->pods, caj_on_pod, c);
 	informer_add_handler(c->nodes, caj_on_node, c);
 	informer_add_handler(c->regions, caj_on_region, c);
+	informer_add_handler(c->regions, on_region, o);
 }
 
 static void make_controllers(struct operator *o)
@@ -141,11 +198,14 @@ static void *starter_main(void *arg)
 
 	if (!wait_for_start(o))
 		return NULL;
+	(void)pthread_mutex_lock(&o->mutex);
+	o->collecting = o->grid_controller != NULL;
+	(void)pthread_mutex_unlock(&o->mutex);
 	/* What an outage has made overdue goes first and in order; then the round; then everybody else. */
 	caj_prefill_due(&o->ctx);
 	(void)workqueue_add(controller_queue(o->ctx.plan_controller), KEY_PLAN);
 	if (controller_start(o->ctx.due_controller, &err) || controller_start(o->ctx.plan_controller, &err) ||
-	    controller_start(o->ctx.caj_controller, &err)) {
+	    controller_start(o->ctx.caj_controller, &err) || start_collector(o, &err)) {
 		o->cfg.lost(o->cfg.arg);
 		return NULL;
 	}
@@ -197,6 +257,8 @@ static int start(struct operator *o, struct error *err)
 	c->zones = zones_new();
 	make_controllers(o);
 	make_informers(o);
+	if (make_collector(o, err))
+		return -1;
 	if (recorder_new(c->k8s, "loadshift-operator", o->identity, &c->events, err))
 		return -1;
 	informer_start(c->regions);
@@ -256,7 +318,10 @@ void operator_free(struct operator *o)
 		controller_stop(c->caj_controller, DRAIN_MS);
 		controller_stop(c->due_controller, 0);
 		controller_stop(c->plan_controller, 0);
+		if (o->grid_controller)
+			controller_stop(o->grid_controller, 0);
 	}
+	collector_free(o->grid.collector);
 	recorder_free(c->events);
 	lease_free(o->lease);
 	informer_free(c->pods);
@@ -269,6 +334,7 @@ void operator_free(struct operator *o)
 	controller_free(c->caj_controller);
 	controller_free(c->due_controller);
 	controller_free(c->plan_controller);
+	controller_free(o->grid_controller);
 	plan_table_free(c->plans);
 	due_free(c->due);
 	gone_pods_free(c->gone);

@@ -70,8 +70,10 @@ static void integrate(const struct grid_view *v, int region, int64_t start_ms, i
 
 		sum->energy_mwh += mwh;
 		/* mg/kWh * mWh = 1e-6 mg; micros/kWh likewise */
-		sum->carbon_mg += carbon * mwh / 1e6;
-		sum->cost_micros += price * mwh / 1e6;
+		if (carbon != GRID_UNKNOWN)
+			sum->carbon_mg += carbon * mwh / 1e6;
+		if (price != GRID_UNKNOWN)
+			sum->cost_micros += price * mwh / 1e6;
 		sum->carbon_known &= carbon != GRID_UNKNOWN;
 		sum->cost_known &= price != GRID_UNKNOWN;
 		t = next;
@@ -90,14 +92,48 @@ static struct caj_figures to_figures(const struct integral *i, bool power_known)
 	};
 }
 
+/* Figures may come from a status that anybody with the rights has written: sums saturate. */
+static int64_t add(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (!__builtin_add_overflow(a, b, &sum))
+		return sum;
+	return a < 0 ? INT64_MIN : INT64_MAX;
+}
+
+static int64_t subtract(int64_t a, int64_t b)
+{
+	int64_t difference;
+
+	if (!__builtin_sub_overflow(a, b, &difference))
+		return difference;
+	return a < 0 ? INT64_MIN : INT64_MAX;
+}
+
 static void figures_add(struct caj_figures *sum, const struct caj_figures *f)
 {
 	sum->energy_known &= f->energy_known;
 	sum->carbon_known &= f->carbon_known;
 	sum->cost_known &= f->cost_known;
-	sum->energy_milliwatt_hours += f->energy_milliwatt_hours;
-	sum->carbon_milligrams += f->carbon_milligrams;
-	sum->cost_micros += f->cost_micros;
+	sum->energy_milliwatt_hours = add(sum->energy_milliwatt_hours, f->energy_milliwatt_hours);
+	sum->carbon_milligrams = add(sum->carbon_milligrams, f->carbon_milligrams);
+	sum->cost_micros = add(sum->cost_micros, f->cost_micros);
+}
+
+bool account_merge_last(struct caj_run *runs, int *n_runs)
+{
+	if (*n_runs < 2)
+		return false;
+	struct caj_run *into = &runs[*n_runs - 2], *last = &runs[*n_runs - 1];
+	figures_add(&into->figures, &last->figures);
+	into->start_ms = MIN(into->start_ms, last->start_ms);
+	into->end_ms = MAX(into->end_ms, last->end_ms);
+	into->pods = (int32_t)MIN((int64_t)into->pods + last->pods, INT32_MAX);
+	if (!cstr_eq(into->region, last->region))
+		into->region = NULL;
+	(*n_runs)--;
+	return true;
 }
 
 static struct caj_run *run_of(struct caj_run *runs, int *n, const char *region, const char *job_uid)
@@ -106,9 +142,9 @@ static struct caj_run *run_of(struct caj_run *runs, int *n, const char *region, 
 		if (cstr_eq(runs[i].region, region) && cstr_eq(runs[i].job_uid, job_uid))
 			return &runs[i];
 	}
-	/* More places than runs: the last one takes them, so that no energy is lost. */
+	/* More places than runs: the last two become one, so that no energy is lost. */
 	if (*n == CAJ_MAX_RUNS)
-		return &runs[CAJ_MAX_RUNS - 1];
+		(void)account_merge_last(runs, n);
 	runs[*n] = (struct caj_run){
 		.region = region,
 		.job_uid = job_uid,
@@ -126,7 +162,7 @@ static void add_intervals(const struct grid_view *v, const char *job_uid, int64_
 	for (size_t i = 0; i < n; i++) {
 		const struct pod_interval *p = &intervals[i];
 		struct integral sum = INTEGRAL_INIT;
-		struct caj_run *run = run_of(runs, n_runs, p->region ? p->region : "", job_uid);
+		struct caj_run *run = run_of(runs, n_runs, p->region, job_uid);
 
 		run->region = arena_strdup(arena, run->region);
 		integrate(v, grid_view_find(v, p->region), p->start_ms, p->end_ms, (double)pod_milliwatts, &sum);
@@ -149,8 +185,8 @@ static struct caj_saving minus(const struct caj_figures *a, const struct caj_fig
 	return (struct caj_saving){
 		.carbon_known = a->carbon_known && b->carbon_known,
 		.cost_known = a->cost_known && b->cost_known,
-		.carbon_milligrams = a->carbon_milligrams - b->carbon_milligrams,
-		.cost_micros = a->cost_micros - b->cost_micros,
+		.carbon_milligrams = subtract(a->carbon_milligrams, b->carbon_milligrams),
+		.cost_micros = subtract(a->cost_micros, b->cost_micros),
 	};
 }
 
@@ -159,30 +195,77 @@ static struct caj_saving saving_minus(const struct caj_saving *a, const struct c
 	return (struct caj_saving){
 		.carbon_known = a->carbon_known && b->carbon_known,
 		.cost_known = a->cost_known && b->cost_known,
-		.carbon_milligrams = a->carbon_milligrams - b->carbon_milligrams,
-		.cost_micros = a->cost_micros - b->cost_micros,
+		.carbon_milligrams = subtract(a->carbon_milligrams, b->carbon_milligrams),
+		.cost_micros = subtract(a->cost_micros, b->cost_micros),
 	};
 }
 
+struct caj_saving account_expected_saving(const struct caj_status *status)
+{
+	const struct caj_figures *plan = &status->plan.expected;
+	struct caj_figures base = status->baseline.expected;
+
+	/* The spec was edited since: the frozen baseline is scaled to the work as it is now. */
+	if (base.energy_known && plan->energy_known && base.energy_milliwatt_hours > 0 &&
+	    base.energy_milliwatt_hours != plan->energy_milliwatt_hours) {
+		base.carbon_milligrams = i64_mul_div(base.carbon_milligrams, plan->energy_milliwatt_hours,
+						     base.energy_milliwatt_hours);
+		base.cost_micros =
+			i64_mul_div(base.cost_micros, plan->energy_milliwatt_hours, base.energy_milliwatt_hours);
+	}
+	return minus(&base, plan);
+}
+
 /* The same energy, spread evenly over a window of the same length at another time or place. */
-static struct caj_figures elsewhere(const struct grid_view *v, int region, const struct account *a, int64_t shift_ms)
+static struct caj_figures run_elsewhere(const struct grid_view *v, int region, const struct caj_run *run, int64_t shift_ms)
+{
+	struct integral integral = INTEGRAL_INIT;
+
+	if (run->end_ms <= run->start_ms || run->end_ms - run->start_ms > ACCOUNT_MAX_RUN_MS)
+		return (struct caj_figures){ 0 };
+	double milliwatts = (double)run->figures.energy_milliwatt_hours * (double)MW_MS_PER_MWH /
+			    (double)(run->end_ms - run->start_ms);
+	integrate(v, region, run->start_ms + shift_ms, run->end_ms + shift_ms, milliwatts, &integral);
+	return to_figures(&integral, run->figures.energy_known);
+}
+
+/* Where it ran at home, the real figures are the figures at home: no saving of place comes from our even spread. */
+static struct caj_figures at_home_now(const struct grid_view *v, int home, const struct account *a)
 {
 	struct caj_figures sum = { .energy_known = true, .carbon_known = true, .cost_known = true };
 
 	for (int i = 0; i < a->n_runs; i++) {
-		const struct caj_run *run = &a->runs[i];
-		struct integral integral = INTEGRAL_INIT;
-		int64_t length = run->end_ms - run->start_ms;
-
-		if (length <= 0)
-			continue;
-		double milliwatts =
-			(double)run->figures.energy_milliwatt_hours * (double)MW_MS_PER_MWH / (double)length;
-		integrate(v, region, run->start_ms + shift_ms, run->end_ms + shift_ms, milliwatts, &integral);
-		struct caj_figures f = to_figures(&integral, run->figures.energy_known);
+		struct caj_figures f = home >= 0 && grid_view_find(v, a->runs[i].region) == home
+					       ? a->runs[i].figures
+					       : run_elsewhere(v, home, &a->runs[i], 0);
 		figures_add(&sum, &f);
 	}
 	return sum;
+}
+
+static struct caj_figures at_baseline_then(const struct grid_view *v, int home, const struct account *a, int64_t shift_ms)
+{
+	struct caj_figures sum = { .energy_known = true, .carbon_known = true, .cost_known = true };
+
+	for (int i = 0; i < a->n_runs; i++) {
+		struct caj_figures f = run_elsewhere(v, home, &a->runs[i], shift_ms);
+
+		figures_add(&sum, &f);
+	}
+	return sum;
+}
+
+/* A value that has left the provider's memory does not make a known figure unknown: what was written down stands. */
+static void remember(struct caj_figures *f, const struct caj_saving *saving, const struct caj_figures *actual)
+{
+	if (!f->carbon_known && saving->carbon_known && actual->carbon_known) {
+		f->carbon_known = true;
+		f->carbon_milligrams = add(saving->carbon_milligrams, actual->carbon_milligrams);
+	}
+	if (!f->cost_known && saving->cost_known && actual->cost_known) {
+		f->cost_known = true;
+		f->cost_micros = add(saving->cost_micros, actual->cost_micros);
+	}
 }
 
 static const char *source_in_words(const struct grid_view *v, const struct account *a, struct arena *arena)
@@ -205,6 +288,23 @@ static const char *source_in_words(const struct grid_view *v, const struct accou
 			    actual ? "actual" : "estimated");
 }
 
+/* The weakest basis of all places where it ran: one figure cannot claim more than its parts. */
+static const char *cost_basis(const struct grid_view *v, const struct account *a, const struct caj_status *status)
+{
+	static const char *const names[] = { "Tariff", "Shadow", "None" };
+	int worst = -1;
+
+	for (int i = 0; i < a->n_runs; i++) {
+		int region = grid_view_find(v, a->runs[i].region);
+
+		if (region >= 0 && region < v->n_regions)
+			worst = MAX(worst, (int)v->regions[region]->cost_basis);
+	}
+	if (worst < 0)
+		return status->actual.cost_basis ? status->actual.cost_basis : "Tariff";
+	return names[worst];
+}
+
 /* Totals, savings and source from ret->runs. */
 static void conclude(const struct grid_view *v, const struct caj_status *status, int64_t now_ms, struct arena *arena,
 		     struct account *ret)
@@ -220,15 +320,18 @@ static void conclude(const struct grid_view *v, const struct caj_status *status,
 	ret->known = ret->n_runs > 0;
 	if (!ret->known)
 		return;
-	ret->final = now_ms - last >= ACCOUNT_FINAL_AFTER_MS;
+	ret->final = last <= now_ms - ACCOUNT_FINAL_AFTER_MS;
 	ret->carbon_source = source_in_words(v, ret, arena);
+	ret->cost_basis = cost_basis(v, ret, status);
 	if (!status->baseline.rule)
 		return;
 	int home = grid_view_find(v, status->baseline.region);
-	struct caj_figures at_baseline = elsewhere(v, home, ret, status->baseline.start_ms - first);
-	struct caj_figures at_home = elsewhere(v, home, ret, 0);
-	struct caj_saving expected = minus(&status->baseline.expected, &status->plan.expected);
+	struct caj_figures at_baseline = at_baseline_then(v, home, ret, status->baseline.start_ms - first);
+	struct caj_figures at_home = at_home_now(v, home, ret);
+	struct caj_saving expected = account_expected_saving(status);
 	struct caj_savings *s = &ret->savings;
+	remember(&at_baseline, &status->savings.total, &status->actual.figures);
+	remember(&at_home, &status->savings.place, &status->actual.figures);
 	s->present = true;
 	s->time = minus(&at_baseline, &at_home);
 	s->place = minus(&at_home, &ret->total);
@@ -253,15 +356,8 @@ void account_again(const struct grid_view *v, const struct caj_status *status, i
 	memcpy(ret->runs, status->runs, sizeof(ret->runs));
 	for (int i = 0; i < ret->n_runs; i++) {
 		struct caj_run *run = &ret->runs[i];
-		struct integral sum = INTEGRAL_INIT;
-		int64_t length = run->end_ms - run->start_ms;
+		struct caj_figures f = run_elsewhere(v, grid_view_find(v, run->region), run, 0);
 
-		if (!run->figures.energy_known || length <= 0)
-			continue;
-		integrate(v, grid_view_find(v, run->region), run->start_ms, run->end_ms,
-			  (double)run->figures.energy_milliwatt_hours * (double)MW_MS_PER_MWH / (double)length, &sum);
-		struct caj_figures f = to_figures(&sum, true);
-		f.energy_milliwatt_hours = run->figures.energy_milliwatt_hours;
 		/* A value that has left the provider's memory does not make a known figure unknown. */
 		if (f.carbon_known) {
 			run->figures.carbon_known = true;

@@ -10,7 +10,8 @@
  *	place = home, real window      -  real region, real window
  *	forecastError = total  -  what the plan expected to save
  *
- * Any of them may be negative; one that rests on a missing value is not known.
+ * Any of them may be negative; one that rests on a missing value is not known. A run counts as spread evenly over its
+ * window wherever it is moved to; at home it is not moved, so place is exactly 0 there.
  */
 #ifndef DECIDE_ACCOUNT_H
 #define DECIDE_ACCOUNT_H
@@ -20,6 +21,8 @@
 /* After the run, the provider's values are read again once this time has passed (contracts 2). */
 #define ACCOUNT_FINAL_AFTER_MS DAY_MS
 #define ACCOUNT_MAX_INTERVALS 4096
+/* A longer run (a year and a day) is somebody's invention. */
+#define ACCOUNT_MAX_RUN_MS (366 * DAY_MS)
 
 /* One pod's time on a node of a region, domain time; end is now while it runs. */
 struct pod_interval {
@@ -35,6 +38,7 @@ struct account {
 	struct caj_figures total;
 	struct caj_savings savings;
 	const char *carbon_source; /* in the arena */
+	const char *cost_basis;	   /* "Tariff" | "Shadow" | "None": the weakest of all places */
 };
 
 /*
@@ -50,6 +54,12 @@ void account_job(const struct grid_view *v, const struct caj_status *status, con
  */
 void account_again(const struct grid_view *v, const struct caj_status *status, int64_t now_ms, struct arena *arena,
 		   struct account *ret);
+
+/* Baseline minus plan, as expected; the frozen baseline is scaled to the plan's energy. */
+struct caj_saving account_expected_saving(const struct caj_status *status);
+
+/* One of the last two runs, with the energy of both; its region is NULL when theirs differ. False = there are not two. */
+bool account_merge_last(struct caj_run *runs, int *n_runs);
 
 /* Adds the intervals of pods that are gone to runs[], one run per region and Job; energy, carbon and cost so far. */
 void account_fold(const struct grid_view *v, struct caj_status *status, const char *job_uid, int64_t pod_milliwatts,

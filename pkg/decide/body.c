@@ -77,8 +77,12 @@ static int write_metadata(struct json_writer *w, const struct carbonawarejob *ca
 	char seconds[24] = "";
 	int64_t value;
 
-	if (json_i64(ttl, &value))
+	if (json_i64(ttl, &value) && value >= 0 && value <= INT32_MAX)
 		(void)snprintf(seconds, sizeof(seconds), "%" PRId64, value);
+	else if (ttl && !json_is_null(ttl))
+		return error_set(err, ERR_INVALID,
+				 "spec.jobTemplate.spec.ttlSecondsAfterFinished must be a whole number of seconds from 0 to %d",
+				 INT32_MAX);
 	const struct pair annotations[] = { { ANNOTATION_TEMPLATE_HASH, hash },
 					    { ANNOTATION_JOB_TTL, *seconds ? seconds : NULL },
 					    { ANNOTATION_RELEASED, NULL },
@@ -88,9 +92,9 @@ static int write_metadata(struct json_writer *w, const struct carbonawarejob *ca
 	jw_string(w, "name", caj->obj.meta.name);
 	jw_string(w, "namespace", caj->obj.meta.namespace);
 	if (write_pairs(w, "labels", json_at(template, "metadata.labels"), labels, ARRAY_LEN(labels),
-			"jobTemplate.metadata.labels", err) ||
+			"spec.jobTemplate.metadata.labels", err) ||
 	    write_pairs(w, "annotations", json_at(template, "metadata.annotations"), annotations,
-			ARRAY_LEN(annotations), "jobTemplate.metadata.annotations", err))
+			ARRAY_LEN(annotations), "spec.jobTemplate.metadata.annotations", err))
 		return -1;
 	write_owner(w, caj);
 	jw_end_object(w);
@@ -117,9 +121,9 @@ static int write_pod_metadata(struct json_writer *w, const struct carbonawarejob
 	if (metadata && copy_members(w, text, metadata, "spec.jobTemplate.spec.template.metadata", ours, err))
 		return -1;
 	if (write_pairs(w, "labels", json_get(metadata, "labels"), labels, ARRAY_LEN(labels),
-			"jobTemplate.spec.template.metadata.labels", err) ||
+			"spec.jobTemplate.spec.template.metadata.labels", err) ||
 	    write_pairs(w, "annotations", json_get(metadata, "annotations"), annotations, ARRAY_LEN(annotations),
-			"jobTemplate.spec.template.metadata.annotations", err))
+			"spec.jobTemplate.spec.template.metadata.annotations", err))
 		return -1;
 	jw_end_object(w);
 	return 0;

@@ -11,21 +11,24 @@
 
 /*
  * The Job to create, from the CarbonAwareJob as the API server gave it (live text, not the store's projection).
- * ERR_INVALID names the field of spec.jobTemplate that is wrong.
+ * ERR_INVALID names the field of spec.jobTemplate that is wrong. ERR_CONFLICT when the live object is not the one that
+ * the decision was made on: another one of the same name, being deleted, or its Job was recorded already.
  */
 int body_create_job(const struct carbonawarejob *caj, struct str caj_text, struct buf *out,
 		    struct error *err) must_check;
 /* SHA-256 of spec.jobTemplate's text, hex. */
 int body_template_hash(struct str caj_text, char out[65], struct error *err) must_check;
 /*
- * JSON patch that releases the Job: resourceVersion as precondition, affinity (once), annotations, suspend: false.
- * affinity NULL = none.
+ * JSON patch that releases the Job: resourceVersion as precondition, affinity, annotations, suspend: false. affinity
+ * NULL = none. It is added once, to a Job that never started: the API server takes no other.
  */
 void body_release_job(const struct job *job, const struct plan_affinity *affinity, int64_t released_ms,
 		      struct buf *out);
 /* JSON patch that suspends it, for the user's spec.suspend. */
 void body_suspend_job(const struct job *job, struct buf *out);
-/* JSON patch: the TTL that was kept back. */
+/* The template's ttlSecondsAfterFinished that the Job was made without; false when it has none to be given. */
+bool body_held_ttl(const struct job *job, int64_t *ret_seconds);
+/* JSON patch: the TTL that was kept back. body_held_ttl() must be true. */
 void body_job_ttl(const struct job *job, struct buf *out);
 /* Merge patch of the status subresource, with resourceVersion as precondition. */
 int body_status(const struct carbonawarejob *caj, const struct caj_status *status, struct buf *out,

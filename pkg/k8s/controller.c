@@ -46,7 +46,8 @@ struct controller *controller_new(const struct controller_options *o)
 	c->options.workers = CLAMP(o->workers, 1, MAX_WORKERS);
 	if (!c->options.arena_max)
 		c->options.arena_max = 64 * 1024 * 1024;
-	c->queue = workqueue_new(&(struct workqueue_options){ .name = o->name, .max_delay_ms = o->max_delay_ms });
+	c->queue = workqueue_new(&(struct workqueue_options){
+		.name = o->name, .max_delay_ms = o->max_delay_ms, .qps = o->retry_qps, .burst = o->retry_burst });
 	c->errors = metric_series(&errors_metric, o->name);
 	c->terminal = metric_series(&terminal_metric, o->name);
 	c->time = metric_series(&time_metric, o->name);

@@ -41,6 +41,8 @@ struct controller_options {
 	int workers;          /* [1] */
 	size_t arena_max;     /* [64 MiB] per worker */
 	int64_t max_delay_ms; /* [1,000,000] cap of a key's backoff */
+	double retry_qps;     /* [10] failed keys come back no faster than this, all together */
+	int retry_burst;      /* [100] */
 };
 
 struct controller;
