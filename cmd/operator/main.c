@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "config/config.h"
-#include "controller/operator.h"
+#include "controller/manager.h"
 #include "http/client.h"
 #include "http/ops.h"
 #include "log/log.h"
@@ -29,15 +29,18 @@ struct options {
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 
-#define OPTION(k, t, field, d, lo, hi, h)                                                                           \
-	{ .key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), .max = (hi), \
-	  .names = (t) == CONFIG_ENUM ? log_levels : NULL, .help = (h) }
+#define OPTION(k, t, field, d, lo, hi, h)                                                                    \
+	{                                                                                                    \
+		.key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), \
+		.max = (hi), .names = (t) == CONFIG_ENUM ? log_levels : NULL, .help = (h)                    \
+	}
 static const struct config_option options_table[] = {
 	OPTION("kubeconfig", CONFIG_STRING, kubeconfig, NULL, 0, 0,
 	       "kubeconfig file [$KUBECONFIG, the pod's ServiceAccount, ~/.kube/config]"),
 	OPTION("context", CONFIG_STRING, context, NULL, 0, 0, "context in it [current-context]"),
 	OPTION("namespace", CONFIG_STRING, namespace, NULL, 0, 0, "where the Lease lives [the context's]"),
-	OPTION("identity", CONFIG_STRING, identity, NULL, 0, 0, "holder identity in the Lease [host and a random part]"),
+	OPTION("identity", CONFIG_STRING, identity, NULL, 0, 0,
+	       "holder identity in the Lease [host and a random part]"),
 	OPTION("defaultRegion", CONFIG_STRING, default_region, NULL, 0, 0,
 	       "GridRegion that counts as home for jobs that are pinned nowhere"),
 	OPTION("maxForecastAge", CONFIG_DURATION, max_forecast_age_ms, "6h", MINUTE_MS, 7 * DAY_MS,
@@ -75,9 +78,9 @@ static void on_lost(void *arg)
 	_exit(1);
 }
 
-static struct operator_config to_config(const struct options *o)
+static struct manager_config to_config(const struct options *o)
 {
-	return (struct operator_config){
+	return (struct manager_config){
 		.kubeconfig = o->kubeconfig,
 		.context = o->context,
 		.namespace = o->namespace,
@@ -102,21 +105,21 @@ static struct operator_config to_config(const struct options *o)
 
 static int serve(const struct options *o, const sigset_t *signals, struct error *err)
 {
-	struct operator_config config = to_config(o);
+	struct manager_config config = to_config(o);
 	_cleanup_(cleanup_ops) struct ops *ops = NULL;
-	struct operator *operator = NULL;
+	struct manager *op = NULL;
 	int sig = 0;
 
-	if (operator_new(&config, &operator, err))
+	if (manager_new(&config, &op, err))
 		return -1;
 	struct ops_config ops_config = { .metrics_address = o->metrics_address,
 					 .metrics_port = (int)o->metrics_port,
 					 .probes_address = o->probes_address,
 					 .probes_port = (int)o->probes_port,
-					 .not_ready = operator_not_ready,
-					 .arg = operator };
+					 .not_ready = manager_not_ready,
+					 .arg = op };
 	if (ops_new(&ops_config, &ops, err)) {
-		operator_free(operator);
+		manager_free(op);
 		return -1;
 	}
 	log_info("operator started", LOG_I64("metrics_port", ops_metrics_port(ops)),
@@ -126,7 +129,7 @@ static int serve(const struct options *o, const sigset_t *signals, struct error 
 	ops_shut_down(ops);
 	/* The probes look at the operator: they go first. */
 	ops_free(steal_ptr(ops));
-	operator_free(operator);
+	manager_free(op);
 	return 0;
 }
 

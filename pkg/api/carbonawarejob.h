@@ -33,7 +33,7 @@
 #define ANNOTATION_TEMPLATE_HASH "loadshift.io/template-hash" /* on the Job: of the jobTemplate it was made from */
 /* On the Job: the template's ttlSecondsAfterFinished, given to the Job only once its end has been recorded. */
 #define ANNOTATION_JOB_TTL "loadshift.io/ttl-seconds-after-finished"
-#define ANNOTATION_REGIONS "loadshift.io/regions"   /* on the pods, for the extender */
+#define ANNOTATION_REGIONS "loadshift.io/regions" /* on the pods, for the extender */
 #define ANNOTATION_DURATION "loadshift.io/expected-duration-seconds"
 #define ANNOTATION_MAX_CARBON "loadshift.io/max-carbon-g-per-kwh"
 #define ANNOTATION_MAX_PRICE "loadshift.io/max-price-per-kwh"
@@ -128,7 +128,7 @@ struct caj_actual {
 	struct caj_figures figures;
 	const char *carbon_source; /* "carbonintensity-gb regional, estimated" */
 	const char *energy_scope;  /* "Dynamic" */
-	const char *cost_basis;	   /* "Tariff" | "Shadow" | "None" */
+	const char *cost_basis;    /* "Tariff" | "Shadow" | "None" */
 };
 
 /* One part of the saving: baseline minus real; may be negative. */
@@ -148,7 +148,7 @@ struct caj_status {
 	const char *template_hash; /* NULL until the Job was created */
 	int64_t deadline_ms;
 	int64_t latest_start_ms; /* TIME_NONE: runs at once */
-	const char *home;	 /* region's name, or "mean" (allocatable-weighted); NULL = not frozen yet */
+	const char *home;        /* region's name, or "mean" (allocatable-weighted); NULL = not frozen yet */
 	const char *plan_id;
 	struct caj_plan plan;
 	const char *currency; /* of every cost here; NULL = no costs */
@@ -175,7 +175,7 @@ struct carbonawarejob {
 	bool run_now;
 	int64_t not_before_ms;
 	const char *bad_annotation; /* NULL, or which one and why */
-	const char *bad_spec;	    /* NULL, or the field that does not decode and why: Accepted=False */
+	const char *bad_spec;       /* NULL, or the field that does not decode and why: Accepted=False */
 };
 
 extern const struct object_type carbonawarejob_type;

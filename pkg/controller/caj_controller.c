@@ -9,8 +9,9 @@
 
 static struct metric actions = METRIC_COUNTER("loadshift_job_writes_total", "Writes for CarbonAwareJobs.", "action");
 static struct metric releases = METRIC_COUNTER("loadshift_releases_total", "Jobs released.", "reason");
-static struct metric lateness = METRIC_GAUGE("loadshift_release_late_seconds_max",
-					     "Real seconds by which the latest of all releases missed its latest start.");
+static struct metric lateness =
+	METRIC_GAUGE("loadshift_release_late_seconds_max",
+		     "Real seconds by which the latest of all releases missed its latest start.");
 
 /* How often a foreign Job of the same name, or a refused template, is looked at again (real). */
 #define RECHECK_MS (30 * SECOND_MS)
@@ -223,8 +224,9 @@ static int create_refused(struct step *s, struct error *err)
 		return -1;
 	if (is_ours(job, caj))
 		return 1;
-	s->o.foreign_job = job->meta.owner.kind ? arena_printf(s->w->arena, "%s %s", job->meta.owner.kind, job->meta.owner.name)
-						: "nobody else known here";
+	s->o.foreign_job = job->meta.owner.kind
+				   ? arena_printf(s->w->arena, "%s %s", job->meta.owner.kind, job->meta.owner.name)
+				   : "nobody else known here";
 	return 0;
 }
 

@@ -17,7 +17,8 @@ void context_timing(const struct context *ctx, const struct carbonawarejob *caj,
 	if (zone && !tz && !refusal->reason) {
 		refusal->reason = "UnknownTimeZone";
 		(void)snprintf(refusal->message, sizeof(refusal->message),
-			       "spec.finishBy.timeZone: \"%s\" is not a known IANA time zone such as Europe/London", zone);
+			       "spec.finishBy.timeZone: \"%s\" is not a known IANA time zone such as Europe/London",
+			       zone);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the reconcilers of the operator share: stores, tables, queues and the clock. Set up by operator_start() before
+ * What the reconcilers of the operator share: stores, tables, queues and the clock. Set up by manager_new() before
  * any of their threads runs; constant afterwards. Everything in it is safe from any thread.
  */
 #ifndef CONTROLLER_CONTEXT_H

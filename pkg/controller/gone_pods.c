@@ -71,8 +71,8 @@ void gone_pods_add(struct gone_pods *g, const char *key, const struct pod_interv
 		l->v.ptr[GONE_PODS_MAX - 1].end_ms += interval->end_ms - interval->start_ms;
 		return;
 	}
-	*slot = (struct gone){ interval->region ? xstrdup(interval->region) : NULL,
-			       interval->start_ms, interval->end_ms };
+	*slot = (struct gone){ interval->region ? xstrdup(interval->region) : NULL, interval->start_ms,
+			       interval->end_ms };
 }
 
 void gone_pods_get(struct gone_pods *g, const char *key, struct arena *arena, struct pod_interval **ret, size_t *ret_n)

@@ -78,7 +78,7 @@ void caj_on_pod(void *arg, const struct object *old, const struct object *new)
 	if (!name)
 		return;
 	(void)snprintf(key, sizeof(key), "%s/%s", any->meta.namespace, name);
-	if (!new && ran_for_unfinished_job(ctx, pod_of(old), key))
+	if (!new &&ran_for_unfinished_job(ctx, pod_of(old), key))
 		remember_gone(ctx, pod_of(old), key);
 	if (!old || !new || pod_of(old)->phase != pod_of(new)->phase ||
 	    pod_of(old)->finished_ms != pod_of(new)->finished_ms ||

@@ -161,7 +161,8 @@ static bool log_decision(const struct grid_view *v, const struct pending *p, con
 	if (p->earlier && plan_entry_equal(p->earlier, e))
 		return false;
 	log_info("planned", LOG_STR("job", p->caj->obj.meta.key), LOG_STR("uid", p->caj->obj.meta.uid),
-		 LOG_TIME("now", v->now_ms), LOG_I64("now_ms", v->now_ms), LOG_STR("outcome", planner_outcome_name(r->outcome)),
+		 LOG_TIME("now", v->now_ms), LOG_I64("now_ms", v->now_ms),
+		 LOG_STR("outcome", planner_outcome_name(r->outcome)),
 		 LOG_STR("binding", planner_binding_name(r->binding)),
 		 LOG_STR("region", grid_view_name(v, r->choice.region)), LOG_I64("start_ms", r->choice.start_ms),
 		 LOG_STR("earlier_region", grid_view_name(v, pj->earlier_region)),
@@ -171,7 +172,8 @@ static bool log_decision(const struct grid_view *v, const struct pending *p, con
 		 LOG_I64("spread_ms", pj->spread_ms), LOG_I64("power_milliwatts", pj->power_milliwatts),
 		 LOG_DBL("objective", r->choice.objective), LOG_DBL("gain", r->gain), LOG_DBL("noise", r->noise),
 		 LOG_DBL("carbon_scale", r->carbon_scale_mg_per_kwh),
-		 LOG_DBL("price_scale", r->price_scale_micros_per_kwh), LOG_TIME("issued", f ? f->issued_ms : TIME_NONE));
+		 LOG_DBL("price_scale", r->price_scale_micros_per_kwh),
+		 LOG_TIME("issued", f ? f->issued_ms : TIME_NONE));
 	return true;
 }
 
@@ -204,10 +206,10 @@ static size_t publish_rows(const struct grid_view *v, struct gathered *g, size_t
 
 	for (size_t i = 0; i < g->n; i++) {
 		struct pending *p = &g->pending[i];
-		struct plan_entry *entry =
-			i < n_planned ? plan_entry_new(v, p->caj, job_of(p->job), &p->timing, &p->place, &g->jobs[i],
-						       &results[i])
-			: p->earlier ? plan_entry_ref(p->earlier) : NULL;
+		struct plan_entry *entry = i < n_planned ? plan_entry_new(v, p->caj, job_of(p->job), &p->timing,
+									  &p->place, &g->jobs[i], &results[i])
+					   : p->earlier  ? plan_entry_ref(p->earlier)
+							 : NULL;
 
 		if (entry && i < n_planned)
 			logged |= log_decision(v, p, &g->jobs[i], &results[i], entry);
@@ -219,8 +221,7 @@ static size_t publish_rows(const struct grid_view *v, struct gathered *g, size_t
 	return n;
 }
 
-int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret,
-			 struct error *err)
+int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
 {
 	struct context *ctx = arg;
 	int64_t began_us = clock_mono_us();

@@ -9,7 +9,6 @@
 #include "controller/context.h"
 
 /* reconcile_fn; arg is the struct context. */
-int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret,
-			 struct error *err);
+int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err);
 
 #endif

@@ -3,12 +3,21 @@
 #include "decide/body.h"
 
 #include "base/alloc.h"
+#include "base/decimal.h"
 #include "crypto/hash.h"
 #include "json/writer.h"
 
 static int template_error(struct error *err, const char *field, const char *want, const struct json *got)
 {
 	return error_set(err, ERR_INVALID, "%s must be %s, not %s", field, want, json_kind(got));
+}
+
+/* A member that is there and not null. */
+static const struct json *present(const struct json *object, const char *key)
+{
+	const struct json *j = json_get(object, key);
+
+	return json_is_null(j) ? NULL : j;
 }
 
 /* Copies the members of the object at `path` of text byte for byte, except those named in `skip`. */
@@ -21,8 +30,11 @@ static int copy_members(struct json_writer *w, struct str text, const struct jso
 
 		for (const char *const *s = skip; *s; s++)
 			ours |= strcmp(json_key(member), *s) == 0;
-		if (ours)
+		/* Of duplicates the first counts, as for every reader. */
+		if (ours || json_get(object, json_key(member)) != member)
 			continue;
+		if (!*json_key(member) || strchr(json_key(member), '.'))
+			return error_set(err, ERR_INVALID, "%s has the field \"%s\", which no Job has", path, json_key(member));
 		_cleanup_free_ char *at = xasprintf("%s.%s", path, json_key(member));
 		if (json_raw_at(text, at, &raw, err))
 			return -1;
@@ -31,20 +43,21 @@ static int copy_members(struct json_writer *w, struct str text, const struct jso
 	return 0;
 }
 
-/* The user's string map with ours on top; a key of the user's that is ours is dropped. */
+/* The user's string map with ours on top; a key of the user's that is ours is dropped, also where ours has no value. */
 static int write_pairs(struct json_writer *w, const char *key, const struct json *users, const struct pair *ours,
 		       size_t n, const char *field, struct error *err)
 {
-	if (users && !json_is_object(users) && !json_is_null(users))
+	if (users && !json_is_object(users))
 		return template_error(err, field, "an object of strings", users);
 	jw_object(w, key);
 	json_each(member, users) {
-		bool taken = false;
+		bool taken = json_get(users, json_key(member)) != member;
 
 		for (size_t i = 0; i < n; i++)
 			taken |= strcmp(ours[i].key, json_key(member)) == 0;
 		if (!json_string(member))
-			return template_error(err, field, "an object of strings", member);
+			return error_set(err, ERR_INVALID, "%s: the value of \"%s\" must be a string, not %s", field,
+					 json_key(member), json_kind(member));
 		if (!taken)
 			jw_string(w, json_key(member), json_string(member));
 	}
@@ -91,9 +104,9 @@ static int write_metadata(struct json_writer *w, const struct carbonawarejob *ca
 	jw_object(w, "metadata");
 	jw_string(w, "name", caj->obj.meta.name);
 	jw_string(w, "namespace", caj->obj.meta.namespace);
-	if (write_pairs(w, "labels", json_at(template, "metadata.labels"), labels, ARRAY_LEN(labels),
+	if (write_pairs(w, "labels", present(present(template, "metadata"), "labels"), labels, ARRAY_LEN(labels),
 			"spec.jobTemplate.metadata.labels", err) ||
-	    write_pairs(w, "annotations", json_at(template, "metadata.annotations"), annotations,
+	    write_pairs(w, "annotations", present(present(template, "metadata"), "annotations"), annotations,
 			ARRAY_LEN(annotations), "spec.jobTemplate.metadata.annotations", err))
 		return -1;
 	write_owner(w, caj);
@@ -108,21 +121,30 @@ static int write_pod_metadata(struct json_writer *w, const struct carbonawarejob
 	static const char *const ours[] = { "labels", "annotations", NULL };
 	const struct caj_spec *s = &caj->spec;
 	const struct pair labels[] = { { LABEL_CAJ, caj->obj.meta.name } };
-	char weights[96], duration[24] = "";
+	char weights[96], duration[24], carbon[DECIMAL_TEXT], price[DECIMAL_TEXT];
+	int64_t duration_ms = s->expected_duration_ms != TIME_NONE ? s->expected_duration_ms
+								   : s->template_active_deadline_ms;
+	struct pair annotations[4];
+	size_t n = 0;
 
 	(void)snprintf(weights, sizeof(weights), "carbon=%d,cost=%d,delay=%d,renewable=%d", s->weights.carbon,
 		       s->weights.cost, s->weights.delay, s->weights.renewable);
-	if (s->expected_duration_ms != TIME_NONE)
-		(void)snprintf(duration, sizeof(duration), "%" PRId64, s->expected_duration_ms / SECOND_MS);
-	const struct pair annotations[] = { { ANNOTATION_WEIGHTS, weights },
-					    { ANNOTATION_DURATION, *duration ? duration : NULL } };
+	annotations[n++] = (struct pair){ ANNOTATION_WEIGHTS, weights };
+	(void)snprintf(duration, sizeof(duration), "%" PRId64, duration_ms / SECOND_MS);
+	if (duration_ms != TIME_NONE)
+		annotations[n++] = (struct pair){ ANNOTATION_DURATION, duration };
+	if (s->max_carbon.set)
+		annotations[n++] =
+			(struct pair){ ANNOTATION_MAX_CARBON, decimal_format(s->max_carbon.value, 3, carbon) };
+	if (s->max_price.set)
+		annotations[n++] = (struct pair){ ANNOTATION_MAX_PRICE, decimal_format(s->max_price.value, 6, price) };
 
 	jw_object(w, "metadata");
 	if (metadata && copy_members(w, text, metadata, "spec.jobTemplate.spec.template.metadata", ours, err))
 		return -1;
-	if (write_pairs(w, "labels", json_get(metadata, "labels"), labels, ARRAY_LEN(labels),
+	if (write_pairs(w, "labels", present(metadata, "labels"), labels, ARRAY_LEN(labels),
 			"spec.jobTemplate.spec.template.metadata.labels", err) ||
-	    write_pairs(w, "annotations", json_get(metadata, "annotations"), annotations, ARRAY_LEN(annotations),
+	    write_pairs(w, "annotations", present(metadata, "annotations"), annotations, n,
 			"spec.jobTemplate.spec.template.metadata.annotations", err))
 		return -1;
 	jw_end_object(w);
@@ -134,11 +156,14 @@ static int write_spec(struct json_writer *w, const struct carbonawarejob *caj, s
 {
 	static const char *const ours[] = { "suspend", "ttlSecondsAfterFinished", "template", NULL };
 	static const char *const ours_template[] = { "metadata", NULL };
-	const struct json *template = json_get(spec, "template");
-	const struct json *metadata = json_get(template, "metadata");
+	const struct json *template = json_get(spec, "template"), *suspend = present(spec, "suspend");
+	const struct json *metadata = present(template, "metadata");
+	bool ignored;
 
 	if (!json_is_object(spec))
 		return template_error(err, "spec.jobTemplate.spec", "a JobSpec object", spec);
+	if (suspend && !json_bool(suspend, &ignored))
+		return template_error(err, "spec.jobTemplate.spec.suspend", "true or false", suspend);
 	if (!json_is_object(template))
 		return template_error(err, "spec.jobTemplate.spec.template", "a pod template object", template);
 	if (metadata && !json_is_object(metadata))
@@ -166,15 +191,33 @@ int body_template_hash(struct str caj_text, char out[65], struct error *err)
 	return 0;
 }
 
+/* The decision was made on a copy from a cache; creating is what must not happen twice. */
+static int check_live(const struct carbonawarejob *caj, const struct json *live, struct error *err)
+{
+	if (!cstr_eq(json_string(json_at(live, "metadata.uid")), caj->obj.meta.uid))
+		return error_set(err, ERR_CONFLICT, "the object was replaced by another one of the same name");
+	if (json_string(json_at(live, "metadata.deletionTimestamp")))
+		return error_set(err, ERR_CONFLICT, "the object is being deleted");
+	if (json_string(json_at(live, "status.jobRef.uid")))
+		return error_set(err, ERR_CONFLICT, "its Job was created already");
+	return 0;
+}
+
 int body_create_job(const struct carbonawarejob *caj, struct str caj_text, struct buf *out, struct error *err)
 {
 	_cleanup_(json_cleanup) struct json *doc = NULL;
 	struct json_writer w = json_writer(out);
 	char hash[SHA256_HEX];
 
-	if (json_parse(caj_text, &doc, err) || body_template_hash(caj_text, hash, err))
+	if (json_parse(caj_text, &doc, err) || check_live(caj, doc, err))
 		return -1;
 	const struct json *template = json_at(doc, "spec.jobTemplate");
+	if (!json_is_object(template))
+		return template_error(err, "spec.jobTemplate", "an object with a JobSpec in spec", template);
+	if (present(template, "metadata") && !json_is_object(json_get(template, "metadata")))
+		return template_error(err, "spec.jobTemplate.metadata", "an object", json_get(template, "metadata"));
+	if (body_template_hash(caj_text, hash, err))
+		return -1;
 	jw_object(&w, NULL);
 	jw_string(&w, "apiVersion", "batch/v1");
 	jw_string(&w, "kind", "Job");
@@ -301,9 +344,16 @@ static void write_affinity(struct json_writer *w, const struct job *job, const s
 		prefer(w, shape, a);
 }
 
-static void test_version(struct json_writer *w, const struct job *job)
+/* A write of another version than the current one is a conflict (409); a failed "test" would be 422, like a bad patch. */
+static void precondition(struct json_writer *w, const struct job *job)
 {
-	op_string(w, "test", "/metadata/resourceVersion", job->obj.meta.resource_version);
+	op_string(w, "replace", "/metadata/resourceVersion", job->obj.meta.resource_version);
+}
+
+/* Keys of ours that a Job carries from its creation on. Without any of them the map itself may be gone. */
+static bool has_annotations(const struct job *job)
+{
+	return job->obj.meta.annotations.len > 0;
 }
 
 void body_release_job(const struct job *job, const struct plan_affinity *affinity, int64_t released_ms,
@@ -313,9 +363,12 @@ void body_release_job(const struct job *job, const struct plan_affinity *affinit
 	char released[TIME_TEXT];
 
 	jw_array(&w, NULL);
-	test_version(&w, job);
-	/* Once is enough, and a Job that has started before may not take a second one on older API servers. */
-	if (affinity && (affinity->regions || affinity->key) && !object_annotation(&job->obj, ANNOTATION_REGIONS))
+	precondition(&w, job);
+	/* Somebody removed our annotations: the start must not fail for want of a place to write it down. */
+	if (!has_annotations(job))
+		op_empty_object(&w, "/metadata/annotations");
+	if (affinity && affinity->regions && job->start_ms == TIME_NONE &&
+	    !object_annotation(&job->obj, ANNOTATION_REGIONS))
 		write_affinity(&w, job, affinity);
 	op_string(&w, "add", "/metadata/annotations/loadshift.io~1released", time_format(released_ms, released));
 	op(&w, "replace", "/spec/suspend");
@@ -329,22 +382,29 @@ void body_suspend_job(const struct job *job, struct buf *out)
 	struct json_writer w = json_writer(out);
 
 	jw_array(&w, NULL);
-	test_version(&w, job);
+	precondition(&w, job);
 	op(&w, "replace", "/spec/suspend");
 	jw_bool(&w, "value", true);
 	jw_end_object(&w);
 	jw_end_array(&w);
 }
 
-void body_job_ttl(const struct job *job, struct buf *out)
+bool body_held_ttl(const struct job *job, int64_t *ret_seconds)
 {
 	const char *held = object_annotation(&job->obj, ANNOTATION_JOB_TTL);
-	struct json_writer w = json_writer(out);
-	int64_t seconds = 0;
 
-	(void)str_to_i64(str_from(held), 0, INT32_MAX, &seconds);
+	return held && str_to_i64(str_from(held), 0, INT32_MAX, ret_seconds);
+}
+
+void body_job_ttl(const struct job *job, struct buf *out)
+{
+	struct json_writer w = json_writer(out);
+	int64_t seconds;
+
+	if (!body_held_ttl(job, &seconds))
+		return;
 	jw_array(&w, NULL);
-	test_version(&w, job);
+	precondition(&w, job);
 	op(&w, "add", "/spec/ttlSecondsAfterFinished");
 	jw_i64(&w, "value", seconds);
 	jw_end_object(&w);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What every program of ours shows its operators, always separate from its work and always plain: GET /metrics on one
- * port, GET /healthz and /readyz on another. /healthz says that the process serves; being unable to reach the API server
- * is no reason to be restarted.
+ * port, GET /healthz and /readyz on another. /healthz says that the process serves; being unable to reach the API
+ * server is no reason to be restarted.
  */
 #ifndef HTTP_OPS_H
 #define HTTP_OPS_H

@@ -57,8 +57,14 @@ def plane(run_directory: Path, kube_tools: dict[str, str]) -> Iterator[ControlPl
 
 
 def gridregion(name: str) -> Object:
-    chain = [{"provider": "carbonintensity-gb", "zone": "1"}]
-    spec = {"displayName": name, "group": "gb", "carbon": {"chain": chain}}
+    carbon, price = {"provider": "carbonintensity-gb", "zone": "1"}, {"provider": "octopus-agile", "zone": "_P"}
+    spec = {
+        "displayName": name,
+        "group": "gb",
+        "carbon": {"chain": [carbon]},
+        "price": {"chain": [price]},
+        "costBasis": "Tariff",
+    }
     return {"apiVersion": "loadshift.io/v1alpha1", "kind": "GridRegion", "metadata": {"name": name}, "spec": spec}
 
 

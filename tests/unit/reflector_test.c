@@ -324,7 +324,9 @@ static void script_watch(struct fake *f, struct script *s, const struct fake_req
 {
 	int watch = atomic_fetch_add(&s->watches, 1);
 
-	if (!strstr(r->target, "allowWatchBookmarks=true") || !strstr(r->target, "timeoutSeconds=2"))
+	const char *timeout = strstr(r->target, "timeoutSeconds=");
+	long seconds = timeout ? strtol(timeout + 15, NULL, 10) : 0;
+	if (!strstr(r->target, "allowWatchBookmarks=true") || seconds < 240 || seconds > 300)
 		atomic_fetch_add(&s->bad_requests, 1);
 	fake_stream(r->fd);
 	if (watch == 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting and stopping the operator's parts in order. */
-#include "controller/operator.h"
+#include "controller/manager.h"
 
 #include "api/carbonawarejob.h"
 #include "base/alloc.h"
@@ -18,8 +18,8 @@
 #define SYNC_POLL_MS 50
 #define DRAIN_MS (5 * SECOND_MS)
 
-struct operator {
-	struct operator_config cfg;
+struct manager {
+	struct manager_config cfg;
 	struct context ctx;
 	struct gridregion_context grid;
 	struct controller *grid_controller; /* NULL when grid data come from elsewhere */
@@ -35,7 +35,7 @@ struct operator {
 
 static void on_acquired(void *arg)
 {
-	struct operator *o = arg;
+	struct manager *o = arg;
 
 	MUTEX_GUARD(&o->mutex);
 	o->leading = true;
@@ -44,7 +44,7 @@ static void on_acquired(void *arg)
 
 static void on_lost(void *arg)
 {
-	struct operator *o = arg;
+	struct manager *o = arg;
 
 	(void)pthread_mutex_lock(&o->mutex);
 	bool tell = !o->stopping;
@@ -53,9 +53,9 @@ static void on_lost(void *arg)
 		o->cfg.lost(o->cfg.arg);
 }
 
-const char *operator_not_ready(void *arg)
+const char *manager_not_ready(void *arg)
 {
-	const struct context *ctx = &((struct operator *)arg)->ctx;
+	const struct context *ctx = &((struct manager *)arg)->ctx;
 
 	if (!informer_synced(ctx->cajs))
 		return "CarbonAwareJobs have not been listed yet (are the CRDs installed?)";
@@ -66,9 +66,9 @@ const char *operator_not_ready(void *arg)
 	return NULL;
 }
 
-static int connect_cluster(struct operator *o, struct error *err)
+static int connect_cluster(struct manager *o, struct error *err)
 {
-	const struct operator_config *cfg = &o->cfg;
+	const struct manager_config *cfg = &o->cfg;
 	struct k8s_options options = { .field_manager = "loadshift-operator",
 				       .qps = (double)cfg->qps,
 				       .burst = (int)cfg->burst };
@@ -84,12 +84,12 @@ static int connect_cluster(struct operator *o, struct error *err)
 /* New data of a region: its status is to be written. Net thread. */
 static void on_grid_data(void *arg, const char *region)
 {
-	const struct operator *o = arg;
+	const struct manager *o = arg;
 
 	(void)workqueue_add(controller_queue(o->grid_controller), region);
 }
 
-static int make_collector(struct operator *o, struct error *err)
+static int make_collector(struct manager *o, struct error *err)
 {
 	const struct collector_provider providers[] = {
 		{ .name = "carbonintensity-gb", .base_url = o->cfg.carbon_url },
@@ -100,20 +100,16 @@ static int make_collector(struct operator *o, struct error *err)
 	if (o->cfg.grid_disabled)
 		return 0;
 	o->grid = (struct gridregion_context){ .clock = o->cfg.clock, .regions = informer_store(o->ctx.regions) };
-	o->grid_controller = controller_new(&(struct controller_options){ .name = "gridregion",
-									  .k8s = o->ctx.k8s,
-									  .reconcile = gridregion_reconcile,
-									  .arg = &o->grid });
-	struct collector_options options = { .loop = o->loop,
-					     .clock = o->cfg.clock,
-					     .providers = providers,
-					     .changed = on_grid_data,
-					     .arg = o };
+	o->grid_controller = controller_new(&(struct controller_options){
+		.name = "gridregion", .k8s = o->ctx.k8s, .reconcile = gridregion_reconcile, .arg = &o->grid });
+	struct collector_options options = {
+		.loop = o->loop, .clock = o->cfg.clock, .providers = providers, .changed = on_grid_data, .arg = o
+	};
 	return collector_new(&options, &o->grid.collector, err);
 }
 
 /* Providers are asked by the leader alone. */
-static int start_collector(struct operator *o, struct error *err)
+static int start_collector(struct manager *o, struct error *err)
 {
 	if (!o->grid_controller)
 		return 0;
@@ -123,7 +119,7 @@ static int start_collector(struct operator *o, struct error *err)
 
 static void on_region(void *arg, const struct object *old, const struct object *new)
 {
-	struct operator *o = arg;
+	struct manager *o = arg;
 
 	(void)pthread_mutex_lock(&o->mutex);
 	bool leading = o->collecting;
@@ -134,7 +130,7 @@ static void on_region(void *arg, const struct object *old, const struct object *
 	controller_enqueue(o->grid_controller, old, new);
 }
 
-static void make_informers(struct operator *o)
+static void make_informers(struct manager *o)
 {
 	struct context *c = &o->ctx;
 
@@ -155,7 +151,7 @@ static void make_informers(struct operator *o)
 	informer_add_handler(c->regions, on_region, o);
 }
 
-static void make_controllers(struct operator *o)
+static void make_controllers(struct manager *o)
 {
 	struct context *c = &o->ctx;
 
@@ -177,10 +173,10 @@ static void make_controllers(struct operator *o)
 }
 
 /* Leading and in sync; false when the process is to end first. */
-static bool wait_for_start(struct operator *o)
+static bool wait_for_start(struct manager *o)
 {
 	MUTEX_GUARD(&o->mutex);
-	while (!o->stopping && (!o->leading || operator_not_ready(o))) {
+	while (!o->stopping && (!o->leading || manager_not_ready(o))) {
 		struct timespec until;
 		int64_t at = clock_wall_ms() + SYNC_POLL_MS;
 
@@ -193,7 +189,7 @@ static bool wait_for_start(struct operator *o)
 
 static void *starter_main(void *arg)
 {
-	struct operator *o = arg;
+	struct manager *o = arg;
 	struct error err = ERROR_INIT;
 
 	if (!wait_for_start(o))
@@ -214,7 +210,7 @@ static void *starter_main(void *arg)
 	return NULL;
 }
 
-static int elect(struct operator *o, struct error *err)
+static int elect(struct manager *o, struct error *err)
 {
 	char host[64] = "operator";
 
@@ -237,14 +233,14 @@ static int elect(struct operator *o, struct error *err)
  */
 static int gate(void *arg, int64_t *ret_valid_ms, struct error *err)
 {
-	struct operator *o = arg;
+	struct manager *o = arg;
 
 	if (!o->lease)
 		return error_set(err, ERR_CONFLICT, "not the leader");
 	return lease_gate(o->lease, ret_valid_ms, err);
 }
 
-static int start(struct operator *o, struct error *err)
+static int start(struct manager *o, struct error *err)
 {
 	struct context *c = &o->ctx;
 
@@ -274,9 +270,9 @@ static int start(struct operator *o, struct error *err)
 	return 0;
 }
 
-int operator_new(const struct operator_config *cfg, struct operator **ret, struct error *err)
+int manager_new(const struct manager_config *cfg, struct manager **ret, struct error *err)
 {
-	struct operator *o = xcalloc(1, sizeof(*o));
+	struct manager *o = xcalloc(1, sizeof(*o));
 
 	o->cfg = *cfg;
 	(void)pthread_mutex_init(&o->mutex, NULL);
@@ -289,14 +285,14 @@ int operator_new(const struct operator_config *cfg, struct operator **ret, struc
 		.price_error_permille = PRICE_ERROR_PERMILLE,
 	};
 	if (start(o, err)) {
-		operator_free(o);
+		manager_free(o);
 		return -1;
 	}
 	*ret = o;
 	return 0;
 }
 
-static void stop_starter(struct operator *o)
+static void stop_starter(struct manager *o)
 {
 	(void)pthread_mutex_lock(&o->mutex);
 	o->stopping = true;
@@ -306,7 +302,7 @@ static void stop_starter(struct operator *o)
 		(void)pthread_join(o->starter, NULL);
 }
 
-void operator_free(struct operator *o)
+void manager_free(struct manager *o)
 {
 	if (!o)
 		return;

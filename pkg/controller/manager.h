@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The manager: the operator as a running thing, informers from the start, reconcilers and collector only while this
+ * process holds the Lease. Losing the Lease ends the process (its successor has begun): `lost` is called and nothing is
+ * written any more, because every write passes the Lease's gate.
+ */
+#ifndef CONTROLLER_MANAGER_H
+#define CONTROLLER_MANAGER_H
+
+#include "base/clock.h"
+#include "base/error.h"
+
+struct manager_config {
+	const char *kubeconfig, *context; /* NULL = as k8s_auth_load() finds it */
+	const char *namespace; /* of Lease, Events of our own and the clock's ConfigMap; NULL = the context's */
+	const char *identity;  /* NULL = host name and a random part */
+	struct clock clock;
+	const char *default_region; /* NULL = none */
+	int64_t max_forecast_age_ms;
+	int workers;
+	int64_t qps, burst; /* client-side rate limit */
+	int64_t lease_duration_ms, lease_renew_ms, lease_retry_ms;
+	const char *carbon_url, *octopus_url; /* base URLs of the providers; NULL = the real ones */
+	const char *octopus_product;          /* NULL = discovered */
+	bool grid_disabled;                   /* fetch nothing: GridRegion statuses are written by somebody else */
+	void (*lost)(void *arg);              /* the Lease is gone: end the process. Any thread */
+	void *arg;
+};
+
+struct manager;
+/* Connects, checks the clock guard, starts informers and election. Strings are borrowed for its life. */
+int manager_new(const struct manager_config *cfg, struct manager **ret, struct error *err) must_check;
+/* Stops the reconcilers, gives the Lease back, ends all threads. NULL is fine. */
+void manager_free(struct manager *o);
+/* NULL once every informer is synced, else what is waited for. Any thread. */
+const char *manager_not_ready(void *arg);
+
+#endif
