@@ -350,6 +350,7 @@ class ControlPlane:
     disable_admission_plugins: as for kube-apiserver.
     watch_cache: False makes every watch an etcd watch, so that compact_all() gives 410 to a
       watch from an older resource version; the API server's cache would still serve it.
+    audit: False keeps no audit log, which costs the API server time that a bench measures.
     only: start just these components (etcd and kube-apiserver always are).
     """
 
@@ -361,6 +362,7 @@ class ControlPlane:
         controllers: str | None = None,
         disable_admission_plugins: Sequence[str] = (),
         watch_cache: bool = True,
+        audit: bool = True,
         only: Iterable[str] | None = None,
         tools: Mapping[str, str] | None = None,
     ) -> None:
@@ -377,6 +379,7 @@ class ControlPlane:
         self._controllers = controllers
         self._disabled_plugins = disable_admission_plugins
         self._watch_cache = watch_cache
+        self._audit = audit
         wanted = ["kube-controller-manager", "kube-scheduler", "kwok"]
         wanted = [name for name in wanted if only is None or name in only]
         self.kubeconfig_for("loadshift-admin", ["system:masters"], path=self.kubeconfig)
@@ -457,6 +460,7 @@ class ControlPlane:
         account_certificate, account_key = pki.client("service-accounts")
         policy = self.directory / "audit-policy.yaml"
         policy.write_text(AUDIT_POLICY)
+        audit = [f"--audit-policy-file={policy}", f"--audit-log-path={self.audit_log}", "--audit-log-maxsize=100000"]
         flags = [
             f"--etcd-servers={self._etcd}",
             "--bind-address=127.0.0.1",
@@ -470,9 +474,7 @@ class ControlPlane:
             "--service-account-issuer=https://kubernetes.default.svc",
             f"--service-account-key-file={account_certificate}",
             f"--service-account-signing-key-file={account_key}",
-            f"--audit-policy-file={policy}",
-            f"--audit-log-path={self.audit_log}",
-            "--audit-log-maxsize=100000",
+            *(audit if self._audit else []),
             f"--watch-cache={str(self._watch_cache).lower()}",
             f"--disable-admission-plugins={','.join(self._disabled_plugins)}",
         ]

@@ -89,8 +89,15 @@ def cluster(run_directory: Path, kube_tools: dict[str, str]) -> Iterator[Control
     """The control plane all tests share, with the CRDs and a kwok node in each of REGIONS."""
     with ControlPlane(run_directory / "cluster", tools=kube_tools) as plane:
         install_crds(plane)
+        plane.kubectl("apply", "-f", str(ROOT / "manifests" / "rbac.yaml"))
         plane.add_nodes(len(REGIONS), lambda i: {"loadshift.io/region": REGIONS[i]})
         yield plane
+
+
+@pytest.fixture(scope="session")
+def operator_kubeconfig(cluster: ControlPlane) -> Path:
+    """Of the operator's ServiceAccount: what it may do is what manifests/rbac.yaml says, and no more."""
+    return cluster.kubeconfig_for_account("loadshift-system", "loadshift-operator")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "decide/body.h"
 #include "k8s/types/pod.h"
+#include "log/log.h"
 #include "metrics/metrics.h"
 
 static struct metric actions = METRIC_COUNTER("loadshift_job_writes_total", "Writes for CarbonAwareJobs.", "action");
@@ -188,7 +189,8 @@ static int observe(struct step *s, struct error *err)
 	o->caj = caj_of(s);
 	o->job = s->job ? job_of(s->job) : NULL;
 	o->plan = s->plan;
-	o->can_plan = s->grid && s->grid->view.signals.n_regions > 0;
+	/* Before the first round nobody knows yet: it comes within a moment. */
+	o->can_plan = !s->grid || s->grid->view.signals.n_regions > 0;
 	context_timing(ctx, o->caj, &o->timing, &o->refusal);
 	if (s->grid && !o->refusal.reason) {
 		struct caj_place place;
@@ -196,8 +198,9 @@ static int observe(struct step *s, struct error *err)
 		caj_place(&s->grid->view, o->caj, o->job, &place, &o->refusal);
 		o->can_plan &= place.home >= 0;
 	}
-	if (o->job && o->job->start_ms != TIME_NONE)
-		o->released_for_real_ms = clock_wall_ms() - o->job->start_ms;
+	if (o->caj->status.released_ms != TIME_NONE)
+		o->released_for_real_ms =
+			clock_wall_ms() - clock_to_real_ms(&ctx->clock, o->caj->status.released_ms);
 	o->job_finished_ms = o->job ? clock_to_domain_ms(&ctx->clock, job_finished_ms(o->job)) : TIME_NONE;
 	observe_pods(s);
 	observe_settled(s);
@@ -243,6 +246,8 @@ static int create_job(struct step *s, struct error *err)
 	    k8s_get(s->w->client, path, &text, err))
 		return err->code == ERR_NOT_FOUND ? 1 : -1;
 	if (body_create_job(caj, buf_str(&text), &body, err)) {
+		if (err->code == ERR_CONFLICT)
+			return -1;
 		s->o.template_error = arena_strdup(s->w->arena, err->msg);
 		return 0;
 	}
@@ -304,11 +309,29 @@ static void count_release(const struct step *s)
 	}
 }
 
+/* From the object and the grid alone: the release may have been recorded by an earlier process. */
+static void affinity_of(struct step *s, struct plan_affinity *ret)
+{
+	const struct grid_view *v = &s->grid->view;
+	const struct carbonawarejob *caj = caj_of(s);
+	const struct caj_plan *plan = &caj->status.plan;
+	struct caj_refusal refusal = { 0 };
+	struct caj_place place;
+
+	caj_place(v, caj, job_of(s->job), &place, &refusal);
+	caj_affinity(v, caj, &place, plan->n_segments ? grid_view_find(v, plan->segments[0].region) : PLANNER_NO_REGION,
+		     s->w->arena, ret);
+}
+
 static int release_job(struct step *s, struct error *err)
 {
 	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
+	struct plan_affinity affinity;
 
-	body_release_job(job_of(s->job), s->plan ? &s->plan->affinity : NULL, caj_of(s)->status.released_ms, &body);
+	if (!s->grid)
+		return error_set(err, ERR_UNAVAILABLE, "release the Job: regions and nodes are not known yet");
+	affinity_of(s, &affinity);
+	body_release_job(job_of(s->job), &affinity, caj_of(s)->status.released_ms, &body);
 	if (patch_job(s, &body, err))
 		return error_wrap(err, "release the Job");
 	count_release(s);
@@ -320,9 +343,26 @@ static int delete_caj(struct step *s, struct error *err)
 	char path[K8S_PATH_MAX];
 
 	if (k8s_path(path, &carbonawarejob_type, s->caj->meta.namespace, s->caj->meta.name, NULL, err) ||
-	    k8s_delete(s->w->client, path, K8S_BACKGROUND, s->caj->meta.uid, NULL, err))
+	    k8s_delete(s->w->client, path, K8S_BACKGROUND, s->caj->meta.uid, s->caj->meta.resource_version, err))
 		return err->code == ERR_NOT_FOUND ? 0 : -1;
 	return 0;
+}
+
+/* ERR_CONFLICT unless the API server has the same version; was NULL = it must not be there. */
+static int check_live(struct step *s, const struct object_type *type, const struct object *was, struct error *err)
+{
+	const struct object *is _cleanup_object_ = NULL;
+	struct error get = ERROR_INIT;
+
+	if (k8s_get_object(s->w->client, type, s->caj->meta.namespace, s->caj->meta.name, &is, &get) &&
+	    get.code != ERR_NOT_FOUND) {
+		*err = get;
+		return -1;
+	}
+	if (cstr_eq(is ? is->meta.resource_version : NULL, was ? was->meta.resource_version : NULL) ||
+	    (!was && !is_ours(is, caj_of(s))))
+		return 0;
+	return error_set(err, ERR_CONFLICT, "the cache is behind the %s", type->kind);
 }
 
 /* 1 = decide again with what is known now, 0 = done for this time, -1 = error. */
@@ -331,6 +371,9 @@ static int carry_out(struct step *s, const struct caj_decision *d, struct error 
 	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
 	int created;
 
+	if ((d->check_caj && check_live(s, &carbonawarejob_type, s->caj, err)) ||
+	    (d->check_job && check_live(s, &job_type, s->job, err)))
+		return -1;
 	if (d->action != CAJ_NOTHING)
 		metric_inc(metric_series(&actions, caj_action_name(d->action)));
 	switch (d->action) {
@@ -341,11 +384,12 @@ static int carry_out(struct step *s, const struct caj_decision *d, struct error 
 		return created < 0 ? -1 : !created;
 	case CAJ_WRITE_STATUS:
 		return write_status(s, d, err) ? -1 : 1;
+	/* What follows a patch of the Job follows from the informer's event: the cache is behind it now. */
 	case CAJ_RELEASE_JOB:
-		return release_job(s, err) ? -1 : 1;
+		return release_job(s, err) ? -1 : 0;
 	case CAJ_SUSPEND_JOB:
 		body_suspend_job(job_of(s->job), &body);
-		return patch_job(s, &body, err) ? -1 : 1;
+		return patch_job(s, &body, err) ? -1 : 0;
 	case CAJ_SET_JOB_TTL:
 		body_job_ttl(job_of(s->job), &body);
 		return patch_job(s, &body, err) ? -1 : 0;
@@ -434,30 +478,49 @@ int caj_reconcile(void *arg, struct worker *w, const char *key, struct reconcile
 	return reconcile(arg, w, key, false, ret, err);
 }
 
+/* The API server is in trouble, or this process is not the leader: no other job would fare better. */
+static bool concerns_all(const struct error *err)
+{
+	if (err->code == ERR_CONFLICT)
+		return false;
+	return error_is_transient(err) && err->http != 500; /* 500 is the answer when a webhook cannot be asked */
+}
+
+static int release_due(struct context *ctx, struct worker *w, const char *job, struct error *err)
+{
+	struct reconcile_result again = { 0 };
+
+	if (reconcile(ctx, w, job, true, &again, err))
+		return -1;
+	if (again.requeue_after_ms > 0)
+		(void)workqueue_add_after(controller_queue(ctx->caj_controller), job, again.requeue_after_ms);
+	return 0;
+}
+
+/*
+ * One after the other, in order. A job that is refused for reasons of its own (a webhook, a stale copy) comes again under
+ * its own key with a backoff of its own, so that nobody waits behind it.
+ */
 int caj_reconcile_due(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
 {
 	struct context *ctx = arg;
 	char job[OBJECT_KEY_MAX];
 	int64_t latest_start_ms;
 
-	(void)key;
+	(void)ret;
+	if (!cstr_eq(key, KEY_DUE))
+		return release_due(ctx, w, key, err);
 	while (due_take(ctx->due, &latest_start_ms, job)) {
-		struct reconcile_result again = { 0 };
-
-		if (reconcile(ctx, w, job, true, &again, err)) {
-			if (err->code == ERR_CONFLICT || err->code == ERR_NOT_FOUND) {
-				/* Somebody wrote in between: the ordinary worker looks at it with fresh caches. */
-				(void)workqueue_add_rate_limited(controller_queue(ctx->caj_controller), job);
-				continue;
+		if (release_due(ctx, w, job, err)) {
+			if (concerns_all(err)) {
+				due_add(ctx->due, latest_start_ms, job);
+				return error_wrap(err, "%s", job);
 			}
-			due_add(ctx->due, latest_start_ms, job);
-			return error_wrap(err, "%s", job);
+			log_debug("overdue job refused", LOG_STR("job", job), LOG_ERR(err));
+			(void)workqueue_add_rate_limited(w->queue, job);
 		}
-		if (again.requeue_after_ms > 0)
-			(void)workqueue_add_after(controller_queue(ctx->caj_controller), job, again.requeue_after_ms);
 		arena_reset(w->arena);
 	}
-	(void)ret;
 	return 0;
 }
 

@@ -138,11 +138,10 @@ static void count(const struct poller *p, const struct fetch *f, const char *res
 				   f->answer.dropped[i]);
 }
 
-static void tell(struct collector *c, const struct fetch *f)
+static void tell(struct collector *c)
 {
 	const char **names = arena_array(&c->arena, COLLECTOR_MAX_REGIONS, const char *);
-	size_t n =
-		collector_state_concerned(&c->state, f->p->provider, &f->req, names, COLLECTOR_MAX_REGIONS, &c->arena);
+	size_t n = collector_state_touched(&c->state, names, COLLECTOR_MAX_REGIONS, &c->arena);
 
 	for (size_t i = 0; i < n; i++)
 		c->changed(c->arg, names[i]);
@@ -177,8 +176,8 @@ static void finish(struct fetch *f, const struct error *err)
 	struct poller *p = f->p;
 	struct collector *c = p->c;
 	int64_t now_ms = clock_now_ms(&c->clock);
-	int changed = collector_state_merge(&c->state, p->provider, &f->req, &f->answer, now_ms, err);
 
+	collector_state_merge(&c->state, p->provider, &f->req, &f->answer, now_ms, err);
 	count(p, f, err ? error_code_name(err->code) : "ok");
 	if (f->answer.product[0] && !err && strcmp(f->answer.product, p->discovered) != 0)
 		(void)str_copy(p->discovered, sizeof(p->discovered), str_from(f->answer.product));
@@ -191,8 +190,7 @@ static void finish(struct fetch *f, const struct error *err)
 			products->due_ms = MIN(products->due_ms, now_ms + MINUTE_MS);
 	}
 	reschedule(f, now_ms, err);
-	if (!err || changed)
-		tell(c, f);
+	tell(c);
 	fetch_free(f);
 	wake_after(c, 0);
 }

@@ -20,6 +20,7 @@ struct source {
 	struct grid_moment moments[COLLECTOR_MOMENTS]; /* newest start first; start TIME_NONE = empty */
 	char trouble[160];                             /* of the last attempt, "" when it was good */
 	bool used;
+	bool touched; /* changed since the last collector_state_touched() */
 };
 
 struct chain {
@@ -47,16 +48,14 @@ void collector_state_set(struct collector_state *s, const struct gridregion *con
 /* What is wanted of that provider: at most `max` targets, whose strings live as long as the arena. */
 size_t collector_state_targets(struct collector_state *s, const struct grid_provider *p, const char *configured,
 			       const char *discovered, struct grid_target *out, size_t max, struct arena *arena);
-/* Merges an answer; `err`, NULL when all was well, is noted as the trouble of the sources it was about. Returns how
- * many values changed. */
-int collector_state_merge(struct collector_state *s, const struct grid_provider *p, const struct grid_request *req,
-			  const struct grid_answer *a, int64_t now_ms, const struct error *err);
+/* Merges an answer, with what belongs to other zones than was asked for; `err`, NULL when all was well, is noted. */
+void collector_state_merge(struct collector_state *s, const struct grid_provider *p, const struct grid_request *req,
+			   const struct grid_answer *a, int64_t now_ms, const struct error *err);
 /* Latest horizon of what the request is about; TIME_NONE if nothing is known. */
 int64_t collector_state_horizon(struct collector_state *s, const struct grid_provider *p,
 				const struct grid_request *req, int64_t now_ms);
-/* Names of the regions that an answer to the request concerns, and of their groups' regions if it is about carbon. */
-size_t collector_state_concerned(struct collector_state *s, const struct grid_provider *p,
-				 const struct grid_request *req, const char **out, size_t max, struct arena *arena);
+/* Names of the regions whose sources changed since the last call, and of the regions in their groups. */
+size_t collector_state_touched(struct collector_state *s, const char **out, size_t max, struct arena *arena);
 /* See collector_view(). */
 bool collector_view_of(struct collector_state *s, const char *region, int64_t now_ms, struct arena *arena,
 		       struct collector_view *ret);

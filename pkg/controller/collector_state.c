@@ -205,14 +205,14 @@ static bool asked_for(const struct source *src, const struct grid_provider *p, c
 	return src->provider == p && p->serves(req, src->zone) && strcmp(src->asked, req->product) == 0;
 }
 
-static int merge_series(struct source *src, const struct grid_series *series, int64_t now_ms)
+static void merge_series(struct source *src, const struct grid_series *series, int64_t now_ms)
 {
 	int changed;
 
 	if (!src->tracks[series->metric] || strcmp(src->zone, series->zone) != 0)
-		return 0;
+		return;
+	src->touched = true;
 	(void)grid_track_merge(src->tracks[series->metric], series, now_ms, now_ms, &changed);
-	return changed;
 }
 
 /* Keeps the newest few, newest first; the same slot again replaces. */
@@ -226,16 +226,15 @@ static void merge_moment(struct source *src, const struct grid_moment *m)
 		i++;
 	if (i == COLLECTOR_MOMENTS)
 		return;
+	src->touched = true;
 	if (src->moments[i].start_ms != m->start_ms)
 		memmove(&src->moments[i + 1], &src->moments[i], (size_t)(COLLECTOR_MOMENTS - 1 - i) * sizeof(*m));
 	src->moments[i] = *m;
 }
 
-int collector_state_merge(struct collector_state *s, const struct grid_provider *p, const struct grid_request *req,
-			  const struct grid_answer *a, int64_t now_ms, const struct error *err)
+void collector_state_merge(struct collector_state *s, const struct grid_provider *p, const struct grid_request *req,
+			   const struct grid_answer *a, int64_t now_ms, const struct error *err)
 {
-	int changed = 0;
-
 	MUTEX_GUARD(&s->mutex);
 	for (size_t i = 0; i < s->sources.len; i++) {
 		struct source *src = s->sources.ptr[i];
@@ -245,7 +244,7 @@ int collector_state_merge(struct collector_state *s, const struct grid_provider 
 		/* By what came, not by what was asked: the regions' answer brings the mix of GB along. */
 		if (strcmp(src->asked, req->product) == 0) {
 			for (size_t k = 0; k < a->series.len; k++)
-				changed += merge_series(src, a->series.ptr[k], now_ms);
+				merge_series(src, a->series.ptr[k], now_ms);
 			for (size_t k = 0; k < a->moments.len; k++)
 				merge_moment(src, &a->moments.ptr[k]);
 		}
@@ -254,8 +253,9 @@ int collector_state_merge(struct collector_state *s, const struct grid_provider 
 		if (a->points)
 			(void)str_copy(src->product, sizeof(src->product), str_from(req->product));
 		(void)str_copy(src->trouble, sizeof(src->trouble), err ? str_from(err->msg) : STR(""));
+		/* A first failure is news too. */
+		src->touched = src->touched || (err && src->tracks[src->metric]->s.issued_ms == TIME_NONE);
 	}
-	return changed;
 }
 
 int64_t collector_state_horizon(struct collector_state *s, const struct grid_provider *p,
@@ -273,25 +273,23 @@ int64_t collector_state_horizon(struct collector_state *s, const struct grid_pro
 	return latest;
 }
 
-static bool chain_asked(const struct chain *c, const struct grid_provider *p, const struct grid_request *req)
+static bool is_touched(const struct chain *c)
 {
 	for (int i = 0; i < c->n; i++)
-		if (c->sources[i] && asked_for(c->sources[i], p, req))
+		if (c->sources[i] && c->sources[i]->touched)
 			return true;
 	return false;
 }
 
-static bool group_asked(const struct collector_state *s, const char *group, const struct grid_provider *p,
-			const struct grid_request *req)
+static bool is_group_touched(const struct collector_state *s, const char *group)
 {
 	for (size_t i = 0; group[0] && i < s->regions.len; i++)
-		if (strcmp(s->regions.ptr[i].group, group) == 0 && chain_asked(&s->regions.ptr[i].carbon, p, req))
+		if (strcmp(s->regions.ptr[i].group, group) == 0 && is_touched(&s->regions.ptr[i].carbon))
 			return true;
 	return false;
 }
 
-size_t collector_state_concerned(struct collector_state *s, const struct grid_provider *p,
-				 const struct grid_request *req, const char **out, size_t max, struct arena *arena)
+size_t collector_state_touched(struct collector_state *s, const char **out, size_t max, struct arena *arena)
 {
 	size_t n = 0;
 
@@ -299,10 +297,11 @@ size_t collector_state_concerned(struct collector_state *s, const struct grid_pr
 	for (size_t i = 0; i < s->regions.len && n < max; i++) {
 		const struct region *r = &s->regions.ptr[i];
 
-		if (chain_asked(&r->carbon, p, req) || chain_asked(&r->price, p, req) ||
-		    group_asked(s, r->group, p, req))
+		if (is_touched(&r->carbon) || is_touched(&r->price) || is_group_touched(s, r->group))
 			out[n++] = arena_strdup(arena, r->name);
 	}
+	for (size_t i = 0; i < s->sources.len; i++)
+		s->sources.ptr[i]->touched = false;
 	return n;
 }
 

@@ -34,7 +34,7 @@ struct gathered {
  */
 static bool start_has_come(const struct plan_entry *earlier, const struct carbonawarejob *caj, int64_t now_ms)
 {
-	return earlier && earlier->generation == caj->obj.meta.generation && earlier->plan.n_segments > 0 &&
+	return earlier && plan_entry_is_for(earlier, caj) && earlier->plan.n_segments > 0 &&
 	       earlier->plan.segments[0].start_ms <= now_ms;
 }
 

@@ -7,7 +7,8 @@
 #include "base/alloc.h"
 #include "base/decimal.h"
 
-#define ENTRY_MAX_BYTES (64 * 1024)
+/* All names of all regions that one job may name, several times over. */
+#define ENTRY_MAX_BYTES (1024 * 1024)
 
 static struct caj_figures figures(const struct planner_option *o, bool power_known)
 {
@@ -122,6 +123,11 @@ static void explain(struct plan_entry *p, const struct grid_view *v, const struc
 		break;
 	case PLANNER_HARD_LIMIT:
 	case PLANNER_HARD_UNKNOWN:
+		if (p->no_power) {
+			p->reason = "NoPower";
+			p->explanation = "waits: the region's power limit leaves no room for a run in time";
+			break;
+		}
 		p->reason = r->outcome == PLANNER_HARD_LIMIT ? "HardLimitUnmet" : "HardLimitUnknown";
 		p->explanation = arena_printf(&p->arena, "does not start: no start until %s meets the hard limits (%s%s)",
 					      t->latest_start_ms == TIME_NONE ? "now" : at(&p->arena, t->latest_start_ms),
@@ -145,60 +151,95 @@ static void copy_options(struct plan_entry *p, const struct grid_view *v, const 
 		};
 }
 
-static const char *const *copy_values(struct plan_entry *p, const char **to, const struct region_label *label, int *n)
+static bool needs_planned(const struct grid_view *v, const struct caj_spec *s, int region)
 {
-	for (int i = 0; i < label->n_values; i++)
-		to[(*n)++] = arena_strdup(&p->arena, label->values[i]);
-	return to;
+	return v->signals.regions[region].power_limit_milliwatts > 0 || (s->max_carbon.set && s->max_carbon.hard) ||
+	       (s->max_price.set && s->max_price.hard) || (s->min_renewable.set && s->min_renewable.hard);
 }
 
-/* The values of one node label that mean the allowed regions; false when their nodes share no label. */
-static bool allowed_values(struct plan_entry *p, const struct grid_view *v, const struct caj_place *place)
+static const char *join_names(const struct grid_view *v, const struct caj_place *place, struct arena *arena)
 {
-	struct plan_affinity *a = &p->affinity;
-	int total = 0;
+	size_t len = 1;
+	char *text, *p;
 
+	for (int i = 0; i < place->n_regions; i++)
+		len += strlen(grid_view_name(v, place->regions[i])) + 1;
+	text = p = arena_alloc(arena, len);
+	for (int i = 0; i < place->n_regions; i++)
+		p += snprintf(p, len - (size_t)(p - text), "%s%s", i ? "," : "", grid_view_name(v, place->regions[i]));
+	return text;
+}
+
+/* The values of all allowed regions under one label; false when their nodes share none. */
+static bool allowed_values(const struct grid_view *v, const struct caj_place *place, struct arena *arena,
+			   struct plan_affinity *a)
+{
+	int total = 0, n = 0;
+
+	a->key = v->labels[place->regions[0]].key;
 	for (int i = 0; i < place->n_regions; i++) {
 		const struct region_label *label = &v->labels[place->regions[i]];
 
-		if (place->regions[i] == v->mean || !cstr_eq(label->key, a->key))
+		if (!a->key || !cstr_eq(label->key, a->key))
 			return false;
 		total += label->n_values;
 	}
-	const char **values = arena_array(&p->arena, (size_t)total, const char *);
-	for (int i = 0; i < place->n_regions; i++)
-		a->allowed = copy_values(p, values, &v->labels[place->regions[i]], &a->n_allowed);
+	const char **values = arena_array(arena, (size_t)total, const char *);
+	for (int i = 0; i < place->n_regions; i++) {
+		const struct region_label *label = &v->labels[place->regions[i]];
+
+		for (int k = 0; k < label->n_values; k++)
+			values[n++] = label->values[k];
+	}
+	a->allowed = values;
+	a->n_allowed = n;
 	return true;
 }
 
-/*
- * Where the user named places, the pods are confined to the allowed ones. Otherwise they only prefer the planned one: a
- * job that could run anywhere still can.
- */
+void caj_affinity(const struct grid_view *v, const struct carbonawarejob *caj, const struct caj_place *place, int region,
+		  struct arena *arena, struct plan_affinity *a)
+{
+	*a = (struct plan_affinity){ 0 };
+	for (int i = 0; i < place->n_regions; i++) {
+		/* The mean of everywhere has no nodes of its own to name. */
+		if (place->regions[i] == v->mean)
+			return;
+	}
+	if (!place->constrained || place->n_regions == 0)
+		return;
+	a->regions = join_names(v, place, arena);
+	bool shared = allowed_values(v, place, arena, a);
+	if (region < 0 || region >= v->n_regions) {
+		a->key = shared ? a->key : NULL;
+		return;
+	}
+	/* No label in common: the planned region is an allowed one, and the only one that can be asked for. */
+	a->key = v->labels[region].key;
+	a->planned = v->labels[region].values;
+	a->n_planned = v->labels[region].n_values;
+	a->require_planned = !shared || needs_planned(v, &caj->spec, region);
+}
+
+static const char *const *copy_strings(struct arena *arena, const char *const *from, int n)
+{
+	const char **to = arena_array(arena, (size_t)n, const char *);
+
+	for (int i = 0; i < n; i++)
+		to[i] = arena_strdup(arena, from[i]);
+	return to;
+}
+
 static void copy_affinity(struct plan_entry *p, const struct grid_view *v, const struct carbonawarejob *caj,
 			  const struct caj_place *place, const struct planner_result *r)
 {
-	const struct caj_spec *s = &caj->spec;
 	struct plan_affinity *a = &p->affinity;
-	int region = r->choice.region;
 
-	if (region == PLANNER_NO_REGION || region == v->mean)
+	if (r->choice.region == PLANNER_NO_REGION)
 		return;
-	for (int i = 0; place->constrained && i < place->n_regions; i++)
-		a->regions = arena_printf(&p->arena, "%s%s%s", a->regions ? a->regions : "", i ? "," : "",
-					  grid_view_name(v, place->regions[i]));
-	a->key = arena_strdup(&p->arena, v->labels[region].key);
-	if (!a->key)
-		return;
-	if (place->constrained && !allowed_values(p, v, place)) {
-		a->key = NULL;
-		return;
-	}
-	const char **planned = arena_array(&p->arena, (size_t)v->labels[region].n_values, const char *);
-	a->planned = copy_values(p, planned, &v->labels[region], &a->n_planned);
-	a->require_planned = v->signals.regions[region].power_limit_milliwatts > 0 ||
-			     (s->max_carbon.set && s->max_carbon.hard) || (s->max_price.set && s->max_price.hard) ||
-			     (s->min_renewable.set && s->min_renewable.hard);
+	caj_affinity(v, caj, place, r->choice.region, &p->arena, a);
+	a->key = arena_strdup(&p->arena, a->key);
+	a->allowed = copy_strings(&p->arena, a->allowed, a->n_allowed);
+	a->planned = copy_strings(&p->arena, a->planned, a->n_planned);
 }
 
 static const char *cost_basis_name(const struct grid_view *v, int region)
@@ -231,10 +272,13 @@ struct plan_entry *plan_entry_new(const struct grid_view *v, const struct carbon
 	arena_init(&p->arena, 512, ENTRY_MAX_BYTES);
 	atomic_init(&p->refs, 1);
 	p->generation = caj->obj.meta.generation;
+	p->run_now = caj->run_now;
+	p->not_before_ms = caj->not_before_ms;
 	p->planned_ms = v->now_ms;
 	p->outcome = r->outcome;
 	p->shift_disabled = place->shift_disabled != NULL;
 	p->over_power = r->outcome == PLANNER_FORCED && r->binding == PLANNER_BINDING_POWER;
+	p->no_power = r->outcome == PLANNER_HARD_LIMIT && r->binding == PLANNER_BINDING_POWER;
 	p->home = arena_strdup(&p->arena, grid_view_name(v, place->home));
 	p->currency = arena_strdup(&p->arena, currency_of(v, region >= 0 ? region : place->home));
 	p->cost_basis = cost_basis_name(v, region >= 0 ? region : place->home);
@@ -279,6 +323,12 @@ void plan_entry_unref(struct plan_entry *p)
 	free(p);
 }
 
+bool plan_entry_is_for(const struct plan_entry *p, const struct carbonawarejob *caj)
+{
+	return p->generation == caj->obj.meta.generation && p->run_now == caj->run_now &&
+	       p->not_before_ms == caj->not_before_ms;
+}
+
 static bool figures_equal(const struct caj_figures *a, const struct caj_figures *b)
 {
 	return a->energy_known == b->energy_known && a->carbon_known == b->carbon_known &&
@@ -290,7 +340,8 @@ static bool figures_equal(const struct caj_figures *a, const struct caj_figures 
 
 bool plan_entry_equal(const struct plan_entry *a, const struct plan_entry *b)
 {
-	return a->generation == b->generation && a->outcome == b->outcome && a->no_data == b->no_data &&
+	return a->generation == b->generation && a->run_now == b->run_now && a->not_before_ms == b->not_before_ms &&
+	       a->no_power == b->no_power && a->outcome == b->outcome && a->no_data == b->no_data &&
 	       strcmp(a->plan_id, b->plan_id) == 0 && cstr_eq(a->reason, b->reason) &&
 	       figures_equal(&a->plan.expected, &b->plan.expected) && strcmp(a->explanation, b->explanation) == 0;
 }

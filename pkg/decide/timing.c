@@ -51,7 +51,8 @@ static void duration_and_margin(const struct caj_spec *s, struct caj_timing *t, 
 		       s->expected_duration_ms / SECOND_MS, s->template_active_deadline_ms / SECOND_MS);
 }
 
-static void window(const struct caj_spec *s, int64_t finish_by_ms, struct caj_timing *t, struct caj_refusal *refusal)
+static void window(const struct caj_spec *s, bool run_now, int64_t finish_by_ms, struct caj_timing *t,
+		   struct caj_refusal *refusal)
 {
 	char earliest[TIME_TEXT], deadline[TIME_TEXT];
 	int64_t needed = t->duration_ms + t->margin_ms;
@@ -77,7 +78,7 @@ static void window(const struct caj_spec *s, int64_t finish_by_ms, struct caj_ti
 	 * deadline forbids is a contradiction that only the user can resolve.
 	 */
 	if (s->earliest_start_ms != TIME_NONE && s->earliest_start_ms > t->latest_start_ms &&
-	    s->earliest_start_ms > t->submitted_ms)
+	    s->earliest_start_ms > t->submitted_ms && !run_now)
 		refuse(refusal, "ImpossibleWindow",
 		       "spec.earliestStartTime %s is after the latest start that the deadline %s leaves (%" PRId64
 		       " s of work and %" PRId64 " s of margin before it): set an earlier start or a later deadline",
@@ -101,12 +102,12 @@ void caj_timing(const struct carbonawarejob *caj, int64_t submitted_ms, int64_t 
 		       "the template has the label kueue.x-k8s.io/queue-name: %s: Kueue owns this Job's suspend field; remove "
 		       "the label, or submit the Job without a CarbonAwareJob",
 		       s->template_kueue_queue);
-	if (s->earliest_start_ms != TIME_NONE)
+	if (s->earliest_start_ms != TIME_NONE && !caj->run_now)
 		t->earliest_ms = MAX(t->earliest_ms, s->earliest_start_ms);
-	if (caj->not_before_ms != TIME_NONE)
+	if (caj->not_before_ms != TIME_NONE && !caj->run_now)
 		t->earliest_ms = MAX(t->earliest_ms, caj->not_before_ms);
 	duration_and_margin(s, t, refusal);
-	window(s, finish_by_ms, t, refusal);
+	window(s, caj->run_now, finish_by_ms, t, refusal);
 	if (s->critical)
 		t->at_once_reason = "Critical";
 	if (caj->run_now)

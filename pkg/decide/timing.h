@@ -19,7 +19,7 @@ struct tz;
 
 struct caj_timing {
 	int64_t submitted_ms;
-	int64_t earliest_ms;	 /* submission, earliestStartTime or not-before, whichever is last */
+	int64_t earliest_ms;	 /* submission, earliestStartTime or not-before, whichever is last; run-now: submission */
 	int64_t deadline_ms;	 /* TIME_NONE: none */
 	int64_t latest_start_ms; /* TIME_NONE: not deferrable; may lie before earliest_ms when the deadline is too near */
 	int64_t duration_ms;	 /* 0 = not known */

@@ -6,6 +6,9 @@
 
 #include "base/decimal.h"
 
+/* As much as spec.powerWattsPerPod may say. */
+#define MAX_POD_MILLIWATTS INT64_C(1000000000)
+
 static int32_t *column(const struct grid_view *v, const struct grid_forecast *f, const int32_t *from,
 		       struct arena *arena)
 {
@@ -140,6 +143,28 @@ static void count_nodes(struct grid_view *v, const struct node *const *nodes, si
 	}
 }
 
+/* A region that scales from zero is named as its nodes will be. */
+static void label_on_demand(struct grid_view *v, struct arena *arena)
+{
+	for (int i = 0; i < v->n_regions; i++) {
+		const struct gridregion *r = v->regions[i];
+		struct region_label *label = &v->labels[i];
+
+		if (v->cpu_milli[i] > 0 || r->capacity != REGION_CAPACITY_ON_DEMAND)
+			continue;
+		if (r->node_selector.len == 1) {
+			*label = (struct region_label){ r->node_selector.items[0].key, &r->node_selector.items[0].value, 1 };
+		} else if (r->n_cloud_regions > 0) {
+			*label = (struct region_label){ LABEL_TOPOLOGY_REGION, r->cloud_regions, r->n_cloud_regions };
+		} else {
+			const char **value = arena_new(arena, const char *);
+
+			*value = r->obj.meta.name;
+			*label = (struct region_label){ LABEL_REGION, value, 1 };
+		}
+	}
+}
+
 static int horizon_slots(const struct grid_view *v, int64_t first_slot_ms)
 {
 	int64_t end = first_slot_ms;
@@ -166,6 +191,7 @@ void grid_view_init(struct grid_view *v, const struct translate_config *config, 
 		v->regions[i] = regions[i];
 	qsort(v->regions, (size_t)v->n_regions, sizeof(*v->regions), by_name);
 	count_nodes(v, nodes, n_nodes, arena);
+	label_on_demand(v, arena);
 
 	int64_t first = time_slot_floor(now_ms, SLOT_MS);
 	struct planner_region *columns = arena_array(arena, (size_t)v->n_regions + 1, struct planner_region);
@@ -234,13 +260,11 @@ static int unknown_region(struct caj_refusal *refusal, const char *field, const 
 	return -1;
 }
 
-static int find_home(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
-		     bool *ret_named, struct caj_refusal *refusal)
+static int find_home(const struct grid_view *v, const struct carbonawarejob *caj, int pinned,
+		     struct caj_refusal *refusal)
 {
 	const char *frozen = caj->status.home;
-	const char *pinned = job ? pairs_get(&job->template.node_selector, LABEL_REGION) : NULL;
 
-	*ret_named = caj->spec.home_region || (frozen && strcmp(frozen, HOME_MEAN) != 0);
 	if (frozen && grid_view_find(v, frozen) >= 0)
 		return grid_view_find(v, frozen);
 	if (caj->spec.home_region) {
@@ -248,8 +272,8 @@ static int find_home(const struct grid_view *v, const struct carbonawarejob *caj
 
 		return home >= 0 ? home : unknown_region(refusal, "spec.homeRegion", caj->spec.home_region);
 	}
-	if (pinned && grid_view_find(v, pinned) >= 0)
-		return grid_view_find(v, pinned);
+	if (pinned >= 0)
+		return pinned;
 	if (v->config->default_region && grid_view_find(v, v->config->default_region) >= 0)
 		return grid_view_find(v, v->config->default_region);
 	return v->mean;
@@ -285,23 +309,40 @@ static void add_region(const struct grid_view *v, struct caj_place *p, int regio
 		p->regions[p->n_regions++] = (int16_t)region;
 }
 
+/* A region that the pods or an earlier release are tied to, whatever else the spec allows; -1 = none. */
+static int tied_to(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job, int pinned)
+{
+	if (pinned >= 0 || !job)
+		return pinned;
+	/* The affinity of the first release stays: the API server takes no other for a Job that has started. */
+	if (object_annotation(&job->obj, ANNOTATION_REGIONS) && caj->status.plan.n_segments > 0)
+		return grid_view_find(v, caj->status.plan.segments[0].region);
+	return -1;
+}
+
 void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
 	       struct caj_place *p, struct caj_refusal *refusal)
 {
-	bool named;
+	const char *selector = job ? pairs_get(&job->template.node_selector, LABEL_REGION) : NULL;
+	int pinned = selector ? grid_view_find(v, selector) : -1;
+	int tied = tied_to(v, caj, job, pinned);
 
 	*p = (struct caj_place){ 0 };
-	p->home = (int16_t)find_home(v, caj, job, &named, refusal);
+	p->home = (int16_t)find_home(v, caj, pinned, refusal);
 	p->constrained = caj->spec.n_relocate > 0 || caj->spec.home_region;
-	if (p->home >= 0)
+	if (p->home >= 0 && tied < 0)
 		add_region(v, p, p->home);
 	for (int i = 0; i < caj->spec.n_relocate; i++) {
 		int r = grid_view_find(v, caj->spec.relocate[i]);
 
-		if (r >= 0 && r != v->mean)
-			add_region(v, p, r);
-		else
+		if (r < 0 || r == v->mean)
 			(void)unknown_region(refusal, "spec.relocate.regions", caj->spec.relocate[i]);
+		else if (tied < 0)
+			add_region(v, p, r);
+	}
+	if (tied >= 0) {
+		p->regions[p->n_regions++] = (int16_t)tied;
+		p->constrained &= pinned < 0; /* the template says so itself */
 	}
 	/* A cluster whose nodes tell no region: time shift at home still works, and nothing is constrained. */
 	if (p->n_regions == 0 && p->home >= 0) {
@@ -314,9 +355,12 @@ int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_request
 {
 	if (spec->power_watts_per_pod >= 0)
 		return spec->power_watts_per_pod * 1000;
-	return requests->cpu_milli * WATTS_PER_CORE +
-	       i64_mul_div(requests->memory_bytes, MILLIWATTS_PER_GIB, INT64_C(1) << 30) +
-	       requests->gpus * WATTS_PER_GPU * 1000;
+	/* Each part by itself is capped first: requests are whatever a user wrote. */
+	int64_t cpu = CLAMP(requests->cpu_milli, 0, MAX_POD_MILLIWATTS / WATTS_PER_CORE) * WATTS_PER_CORE;
+	int64_t gpus = CLAMP(requests->gpus, 0, MAX_POD_MILLIWATTS / (WATTS_PER_GPU * 1000)) * WATTS_PER_GPU * 1000;
+	int64_t memory = i64_mul_div(MAX(requests->memory_bytes, 0), MILLIWATTS_PER_GIB, INT64_C(1) << 30);
+
+	return MIN(cpu + gpus + MIN(memory, MAX_POD_MILLIWATTS), MAX_POD_MILLIWATTS);
 }
 
 int32_t caj_pods(const struct job *job)

@@ -78,7 +78,7 @@ def status(grams: int, pence: float = 20.0, *, age: datetime.timedelta = datetim
 
     return {
         "basis": {"accounting": "average", "scope": "direct", "boundary": "consumption", "resolution": "regional"},
-        "currency": "GBP",
+        "sources": [{"metric": "price", "provider": "octopus-agile", "zone": "_P", "currency": "GBP"}],
         "forecast": {
             "startTime": text(start),
             "slotSeconds": 1800,

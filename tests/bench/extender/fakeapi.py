@@ -65,7 +65,7 @@ def gridregion_status(carbon: int, price: int, now: datetime.datetime | None = N
     now = now or datetime.datetime.now(datetime.timezone.utc)
     start = now.replace(minute=now.minute // 30 * 30, second=0, microsecond=0)
     return {
-        "currency": "GBP",
+        "sources": [{"metric": "price", "provider": "octopus-agile", "zone": "_P", "currency": "GBP"}],
         "basis": {"accounting": "average", "scope": "direct", "boundary": "consumption", "resolution": "regional"},
         "forecast": {
             "startTime": timestamp(start),

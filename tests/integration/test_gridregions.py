@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GridRegions on a real API server: what the CRD refuses, and what the operator writes from gridreplay's answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster import ClusterError, ControlPlane, free_port
+from harness.api import Api
+from harness.audit import AuditLog
+from harness.grid import SLOT, VirtualClock, condition, fresh_clock, parse_time, rfc3339
+from harness.process import ROOT, Program, ProcessRunner
+from harness.waiting import wait_for
+
+MANIFEST = ROOT / "manifests" / "gridregions-gb.yaml"
+CARBON = {"chain": [{"provider": "carbonintensity-gb", "zone": "13"}]}
+PRICE = {"chain": [{"provider": "octopus-agile", "zone": "C"}]}
+
+
+@pytest.mark.parametrize(
+    ("name", "spec", "words"),
+    [
+        ("a" * 64, {"carbon": CARBON}, "at most 63 characters"),
+        ("x", {}, "spec.carbon: Required value"),
+        ("x", {"carbon": {"chain": []}}, "spec.carbon.chain"),
+        ("x", {"carbon": {"chain": [{"provider": "p"}]}}, "zone: Required value"),
+        ("x", {"carbon": {"chain": CARBON["chain"] * 9}}, "must have at most 8 items"),
+        ("x", {"carbon": {"chain": [{"provider": "Not A Name", "zone": "1"}]}}, "provider"),
+        ("x", {"carbon": CARBON, "price": PRICE, "costBasis": "None"}, "remove price"),
+        ("x", {"carbon": CARBON, "costBasis": "Free"}, "costBasis"),
+        ("x", {"carbon": CARBON, "powerLimit": {"watts": 0}}, "watts"),
+        ("x", {"carbon": CARBON, "powerLimit": {"enforcement": "Hard"}}, "watts: Required value"),
+        ("x", {"carbon": CARBON, "group": "Not A Label"}, "group"),
+        ("x", {"carbon": CARBON, "cloudRegions": ["a", "a"]}, "Duplicate value"),
+        ("x", {"carbon": CARBON, "colour": "green"}, "unknown field"),
+    ],
+)
+def test_refused(cluster: ControlPlane, name: str, spec: dict[str, Any], words: str) -> None:
+    region = {"apiVersion": "loadshift.io/v1alpha1", "kind": "GridRegion", "metadata": {"name": name}, "spec": spec}
+    with pytest.raises(ClusterError, match=words):
+        cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(region))
+
+
+def test_manifest(cluster: ControlPlane, shared: Path) -> None:
+    """The 14 regions agree with the region table, are accepted, and no cloud region is claimed twice."""
+    regions = {r["metadata"]["name"]: r["spec"] for r in yaml.safe_load_all(MANIFEST.read_text())}
+    rows = [line.split(",") for line in (shared / "regions" / "gb_regions.csv").read_text().splitlines()[1:]]
+    for row in rows:
+        if row[1] != "dno":
+            continue
+        spec = regions.pop(row[2].lower().replace(" & ", "-and-").replace(" ", "-"))
+        assert spec["carbon"]["chain"][0]["zone"] == row[0]
+        assert spec["price"]["chain"][0]["zone"] == row[7]
+        assert spec["group"] == "gb"
+    assert list(regions) == ["gb"]
+    clouds = [c for r in yaml.safe_load_all(MANIFEST.read_text()) for c in r["spec"].get("cloudRegions", [])]
+    assert len(clouds) == len(set(clouds)) == 4
+    assert "created" in cluster.kubectl("apply", "--dry-run=server", "-f", str(MANIFEST))
+    assert "priceP50" in cluster.kubectl("explain", "gr.status.forecast")
+
+
+@pytest.fixture
+def plane(private_cluster: Callable[..., ControlPlane]) -> ControlPlane:
+    made = private_cluster()
+    made.kubectl("apply", "-f", str(MANIFEST))
+    return made
+
+
+class World:
+    """gridreplay and the operator on the same virtual clock, on a control plane of their own."""
+
+    def __init__(self, plane: ControlPlane, programs: ProcessRunner, factor: int) -> None:
+        self.plane, self.programs = plane, programs
+        self.api = Api(plane.client)
+        self.clock: VirtualClock = fresh_clock(factor)
+        self.port = free_port()
+        self.audit = AuditLog(plane.audit_log)
+        self.metrics_port = free_port()
+
+    def replay(self, *flags: str) -> Program:
+        start = rfc3339(self.clock.origin // SLOT * SLOT - 10 * 3600)
+        return self.programs.start(
+            "gridreplay", "--port", str(self.port), "--start", start, *self.clock.flags(), *flags,
+            "--carbon", ROOT / "demo" / "gb_regional_carbon_2023-02-09_3days.csv",
+            ready=f"http://127.0.0.1:{self.port}/_replay/requests",
+        )  # fmt: skip
+
+    def operator(self) -> Program:
+        probes = free_port()
+        return self.programs.start(
+            "operator", "--kubeconfig", str(self.plane.kubeconfig), "--namespace", "default",
+            "--metrics-port", str(self.metrics_port), "--probes-port", str(probes),
+            "--grid-carbon-url", f"http://127.0.0.1:{self.port}",
+            "--grid-octopus-url", f"http://127.0.0.1:{self.port}/v1",
+            "--lease-duration", "3s", "--lease-renew-deadline", "2s", "--lease-retry-period", "500ms",
+            *self.clock.flags(),
+            ready=f"http://127.0.0.1:{probes}/readyz",
+        )  # fmt: skip
+
+    def regions(self) -> dict[str, Any]:
+        return {r["metadata"]["name"]: r.get("status", {}) for r in self.api.list("gridregions")}
+
+    def wait_all(self, what: str, wanted: Callable[[str, dict[str, Any]], Any], timeout: float = 30) -> dict[str, Any]:
+        def check() -> dict[str, Any]:
+            found = self.regions()
+            missing = {n: [*s, *s.get("conditions", [])] for n, s in found.items() if not wanted(n, s)}
+            assert not missing, missing
+            return found
+
+        return wait_for(check, what=what, timeout=timeout)
+
+
+def is_fresh(name: str, status: dict[str, Any]) -> bool:
+    return status_of(status, "Fresh") == "True" and "mix" in status and (name == "gb" or "priceP50" in status["forecast"])
+
+
+def status_of(status: dict[str, Any], kind: str) -> str | None:
+    return next((c["status"] for c in status.get("conditions", []) if c["type"] == kind), None)
+
+
+def reason_of(status: dict[str, Any], kind: str) -> str | None:
+    return next((c["reason"] for c in status.get("conditions", []) if c["type"] == kind), None)
+
+
+def fetch(port: int, path: str) -> Any:
+    import urllib.request
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as reply:
+        return json.loads(reply.read())
+
+
+def test_status_from_replay(plane: ControlPlane, programs: ProcessRunner) -> None:
+    """Every region gets what gridreplay served; one write an issue and one a slot; the provider may go away."""
+    world = World(plane, programs, factor=60)  # a slot is 30 s
+    replay = world.replay()
+    operator = world.operator()
+    found = world.wait_all("is fresh", is_fresh)
+    truth = fetch(world.port, "/_replay/truth")
+    start = parse_time(truth["start"])
+    names = {r["shortname"].lower().replace(" & ", "-and-").replace(" ", "-"): r for r in truth["regions"]}
+
+    for name, status in found.items():
+        forecast = status["forecast"]
+        assert parse_time(forecast["startTime"]) % SLOT == 0 and forecast["slotSeconds"] == SLOT
+        assert 90 <= len(forecast["carbonP50"]) <= 97
+        assert status["basis"]["resolution"] == ("national" if name == "gb" else "regional")
+        assert status_of(status, "Degraded") == "False"
+        assert status_of(status, "PlaceShiftDisabled") == "False"
+        assert status["now"]["renewablePerMille"] >= 0 and sum(m["perMille"] for m in status["mix"]) == 1000
+        assert len(json.dumps(status)) < 64 * 1024
+        if name == "gb":
+            continue
+        first = int((parse_time(status["recent"]["startTime"]) - start) / SLOT)
+        # The past is what was recorded, but for the slot that has just ended, which may still be a forecast.
+        past = status["recent"]["carbon"][:-1]
+        assert len(past) >= 18
+        assert past == [c * 1000 for c in names[name]["carbon"][first : first + len(past)]]
+        ahead = int((parse_time(forecast["startTime"]) - start) / SLOT)
+        prices = [p for p in forecast["priceP50"] if p is not None]
+        assert prices == [round(p * 10000) for p in names[name]["price"][ahead : ahead + len(prices)]]
+        sources = {s["metric"]: s for s in status["sources"]}
+        assert sources["price"]["note"] == "household shape proxy" and sources["price"]["currency"] == "GBP"
+        assert "ILLUSTRATIVE" in sources["price"]["product"]
+
+    table = plane.kubectl("get", "gr")
+    print(table)
+    assert "CARBON NOW" in table and "p/kWh" in table and "carbonintensity-gb, regional" in table
+
+    # At the border `now` moves on; a new issue follows. No region is written more than that.
+    world.audit.mark()
+    before = found["london"]["forecast"]
+    world.wait_all("has the next slot", lambda n, s: s["forecast"]["startTime"] > before["startTime"], timeout=45)
+    world.wait_all("has the next issue", lambda n, s: s["forecast"]["issuedTime"] > before["issuedTime"], timeout=45)
+    writes = [e["objectRef"]["name"] for e in world.audit.writes(resource="gridregions/status")]
+    assert max(writes.count(name) for name in found) <= 4
+
+    # Few requests: the whole of it is a handful of questions a slot.
+    counts = {path: c["count"] for path, c in fetch(world.port, "/_replay/requests")["paths"].items()}
+    assert sum(counts.values()) < 60, counts
+    assert sum(c for p, c in counts.items() if p == "/v1/products/") == 1
+
+    # A dead provider, and an operator that comes back to it: the last good data stay.
+    replay.terminate()
+    operator.kill()
+    kept = world.regions()
+    operator.start()
+    operator.wait_ready()
+    wait_for(lambda: world.audit.writes(resource="gridregions/status")[len(writes) :], what="is written again", timeout=60)
+    now = world.regions()
+    for name, status in now.items():
+        assert status_of(status, "Fresh") == "True"
+        old, new = kept[name]["forecast"], status["forecast"]
+        moved = int((parse_time(new["startTime"]) - parse_time(old["startTime"])) / SLOT)
+        assert new["carbonP50"] == old["carbonP50"][moved:]
+
+
+def test_fallback_and_staleness(plane: ControlPlane, programs: ProcessRunner) -> None:
+    """All providers down from the start, then back; then down for more than six hours."""
+    world = World(plane, programs, factor=240)  # an hour is 15 s
+    replay = world.replay("--fault", "11.02")
+    world.operator()
+    found = world.wait_all("says that it has no data", lambda n, s: reason_of(s, "Fresh") == "NoData")
+    assert status_of(found["london"], "Degraded") == "True"
+    assert "carbonP50" not in found["london"].get("forecast", {})
+    replay.terminate()
+    replay = world.replay()
+    world.wait_all("is fresh after the outage", is_fresh, timeout=40)
+    replay.terminate()
+    replay = world.replay("--fault", "11.01")
+    kept = world.regions()["london"]
+    stale = world.wait_all("is stale", lambda n, s: reason_of(s, "Fresh") == "Stale", timeout=140)
+    # Last good data are still there to be seen, and marked.
+    assert stale["london"]["forecast"]["carbonP50"][0] in kept["forecast"]["carbonP50"]
+    replay.terminate()
+    world.replay()
+    world.wait_all("has recovered by itself", is_fresh, timeout=40)

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The operator killed at every one of its writes: before the API server sees it, and before the reply comes back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cluster import ControlPlane
+from harness.api import Api
+from harness.audit import AuditLog
+from harness.grid import VirtualClock, carbon_aware_job, condition, fresh_clock, job_template, set_region
+from harness.operator import (
+    Operator,
+    check_ran_once,
+    creations,
+    finished,
+    releases,
+    start_operator,
+)
+from harness.process import ProcessRunner
+from harness.proxy import Proxy, Request, crash_points
+
+# The latest start is 2.5 real seconds after submission.
+WINDOW = {"expectedDurationSeconds": 1800, "maxDelaySeconds": 600, "powerWattsPerPod": 1000}
+LIMIT = {"maxCarbonGramsPerKWh": {"value": 100}}
+HARD = {"maxCarbonGramsPerKWh": {"value": 100, "enforcement": "Hard"}}
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return fresh_clock()
+
+
+@pytest.fixture
+def proxy(cluster: ControlPlane, namespace: str) -> Iterator[Proxy]:
+    """Counts writes about this namespace only, and no events."""
+    with Proxy(cluster) as made:
+        made.counts = lambda r: about(r, namespace)
+        yield made
+
+
+@pytest.fixture
+def operator(api: Api, proxy: Proxy, programs: ProcessRunner, clock: VirtualClock) -> Operator:
+    """Behind the proxy; London's carbon is the same for ever."""
+    set_region(api, "london", clock.now(), [300] * 96, [200000] * 96)
+    return start_operator(programs, proxy.kubeconfig, api.namespace, clock, "--identity", "crashing")
+
+
+def about(request: Request, namespace: str) -> bool:
+    parts = request.path.split("/")
+    return namespace in parts and not {"events", "leases"} & set(parts)
+
+
+def deferred(name: str) -> dict[str, Any]:
+    """Waits for its latest start; its template's TTL is one more write after the end."""
+    template = job_template("1s", ttlSecondsAfterFinished=3600)
+    return carbon_aware_job(name, template, **WINDOW, limits=LIMIT)
+
+
+def at_once(name: str) -> dict[str, Any]:
+    return carbon_aware_job(name, job_template("1s", ttlSecondsAfterFinished=3600), powerWattsPerPod=1000)
+
+
+def hard_limited(name: str) -> dict[str, Any]:
+    return carbon_aware_job(name, job_template(), **WINDOW, limits=HARD)
+
+
+def at_rest(api: Api, name: str) -> bool:
+    """Nothing is left to be written: the end is recorded, and the Job has its own TTL."""
+    caj = api.get("carbonawarejobs", name)
+    if not finished(caj):
+        return False
+    job = api.find("jobs", name)
+    held = job and "loadshift.io/ttl-seconds-after-finished" in job["metadata"].get("annotations", {})
+    return not held or job["spec"].get("ttlSecondsAfterFinished") is not None
+
+
+def check(api: Api, audit: AuditLog, name: str, clock: VirtualClock, late: float = 10.0) -> None:
+    """What must hold at the end of each of the three lives."""
+    if not name.startswith("hard"):
+        check_ran_once(api, audit, name, clock, late)
+        return
+    caj = api.get("carbonawarejobs", name)
+    assert condition(caj, "Failed")["reason"] == "HardLimitUnmet"
+    assert "releasedTime" not in caj["status"]
+    assert api.get("jobs", name)["spec"]["suspend"] is True
+    assert len(creations(audit, api.namespace, name)) == 1
+    assert releases(audit, api.namespace) == [] or name not in str(releases(audit, api.namespace))
+
+
+@pytest.mark.parametrize("life", [deferred, at_once, hard_limited])
+def test_killed_at_every_write(
+    api: Api, clock: VirtualClock, operator: Operator, proxy: Proxy, audit: AuditLog, life: Any
+) -> None:
+    """One kill a life, at its n-th write, for every n there is."""
+    kills = 0
+    for number, trap in enumerate(crash_points(proxy, operator.kill)):
+        name = f"{life.__name__.replace('_', '-')}-{number}"
+        api.create(life(name))
+        if trap.fires_before(lambda: at_rest(api, name), what=f"{name} is at rest"):
+            kills += 1
+            operator.start()
+        api.wait("carbonawarejobs", name, lambda _: at_rest(api, name), what="is at rest")
+        check(api, audit, name, clock)
+        api.delete("carbonawarejobs", name)
+        audit.mark()
+    print(f"{life.__name__}: killed {kills} times")
+    assert kills >= 2 * (3 if life is hard_limited else 5)
+
+
+def test_killed_again_and_again(
+    api: Api, clock: VirtualClock, operator: Operator, proxy: Proxy, audit: AuditLog
+) -> None:
+    """Three lives at once, and every single write of them is killed twice: never made, then made without a reply."""
+    names = ["deferred", "at-once", "hard"]
+    for life, name in zip((deferred, at_once, hard_limited), names, strict=True):
+        api.create(life(name))
+    for kills, when in enumerate(itertools.cycle(("before", "after"))):
+        trap = proxy.arm(1, when, operator.kill)
+        if not trap.fires_before(lambda: all(at_rest(api, name) for name in names), what="all are at rest"):
+            break
+        operator.start()
+    proxy.disarm()
+    for name in names:
+        check(api, audit, name, clock, late=60)
+    print(f"killed {kills} times")
+    assert kills >= 20
