@@ -342,13 +342,11 @@ static size_t decode_escape(const char **p, const char *end, char out[4])
 	return utf8_encode(u, out);
 }
 
-struct str cursor_decode(struct cursor_text text, char *buf, size_t cap)
+struct str cursor_unescape(struct str raw, char *buf, size_t cap)
 {
-	const char *p = text.raw.ptr, *end = p + text.raw.len;
+	const char *p = raw.ptr, *end = p + raw.len;
 	size_t len = 0;
 
-	if (!text.escaped)
-		return text.raw;
 	while (p < end) {
 		char piece[4];
 		size_t n = 1;

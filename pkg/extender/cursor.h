@@ -60,10 +60,15 @@ void cursor_skip(struct cursor *c);
 /* Nothing but white space may follow. 0, or -1 after a problem. */
 int cursor_end(struct cursor *c);
 
+/* What a text with escapes means, see cursor_decode(). */
+struct str cursor_unescape(struct str raw, char *buf, size_t cap);
 /*
- * What the text means, as a view: of the text itself where nothing is escaped, else of buf. STR_NULL when it does not
- * fit into `cap` bytes.
+ * What the text means, as a view: of the text itself where nothing is escaped, else of buf; STR_NULL when it does not
+ * fit into `cap` bytes of it.
  */
-struct str cursor_decode(struct cursor_text text, char *buf, size_t cap);
+static inline struct str cursor_decode(struct cursor_text text, char *buf, size_t cap)
+{
+	return text.escaped ? cursor_unescape(text.raw, buf, cap) : text.raw;
+}
 
 #endif

@@ -9,7 +9,8 @@ struct json_scan {
 	const unsigned char *start;
 	const unsigned char *p;
 	const unsigned char *end;
-	bool nul; /* a string holds \u0000 */
+	bool nul;  /* a string holds \u0000 */
+	bool deep; /* something is nested deeper than JSON_MAX_DEPTH */
 };
 
 void json_scan_init(struct json_scan *s, struct str text);

@@ -35,6 +35,55 @@ static char *without_nul(const char *text, size_t len)
 	return copy;
 }
 
+/*
+ * Copies text, known to be JSON, to out, with null for what is nested deeper than JSON_MAX_DEPTH. Returns the new
+ * length, at most twice the old one: the shortest container is two bytes and null is four.
+ */
+static size_t prune(const char *text, size_t len, char *out)
+{
+	size_t depth = 0, n = 0;
+	bool string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		bool opens = !string && (text[i] == '{' || text[i] == '[');
+		bool closes = !string && (text[i] == '}' || text[i] == ']');
+
+		if (opens && depth++ == JSON_MAX_DEPTH) {
+			memcpy(out + n, "null", 4);
+			n += 4;
+		}
+		if (depth <= JSON_MAX_DEPTH)
+			out[n++] = text[i];
+		if (string && text[i] == '\\') {
+			i++;
+			if (depth <= JSON_MAX_DEPTH)
+				out[n++] = text[i];
+		} else if (text[i] == '"') {
+			string = !string;
+		}
+		depth -= closes;
+	}
+	return n;
+}
+
+/* What cJSON is given instead of the text itself, *len its length; NULL when the text will do. */
+static char *tamed(const struct json_scan *s, const char *text, size_t *len)
+{
+	char *copy = NULL;
+
+	if (s->deep) {
+		copy = xmalloc(2 * *len);
+		*len = prune(text, *len, copy);
+	}
+	if (s->nul) {
+		char *without = without_nul(copy ? copy : text, *len);
+
+		free(copy);
+		copy = without;
+	}
+	return copy;
+}
+
 int json_parse(struct str text, struct json **ret, struct error *err)
 {
 	_cleanup_free_ char *copy = NULL;
@@ -52,8 +101,9 @@ int json_parse(struct str text, struct json **ret, struct error *err)
 	json_scan_blank(&s);
 	if (s.p != s.end)
 		return json_scan_fail(&s, err, "more text behind the value");
-	if (s.nul)
-		from = copy = without_nul(from, len);
+	copy = tamed(&s, from, &len);
+	if (copy)
+		from = copy;
 	root = cJSON_ParseWithLengthOpts(from, len, &end, false);
 	/* The scanner let it pass, so this is memory. */
 	if (!root)

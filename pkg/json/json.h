@@ -22,10 +22,11 @@ struct json;
 #define JSON_MAX_DEPTH 64
 
 /*
- * The whole text must be one JSON value (RFC 8259, strictly) in well-formed UTF-8, nested at most JSON_MAX_DEPTH deep;
- * a byte order mark before it is skipped. Its size is bounded by whoever read it. ERR_INVALID tells the byte offset. Of
- * duplicate keys the first counts. A \u0000 in a string is read as U+FFFD, so that a C string shows all of it; lone
- * surrogates and numbers of more than 63 characters are refused.
+ * The whole text must be one JSON value (RFC 8259, strictly) in well-formed UTF-8; a byte order mark before it is
+ * skipped. Its size is bounded by whoever read it. ERR_INVALID tells the byte offset. Of duplicate keys the first
+ * counts. What is nested deeper than JSON_MAX_DEPTH is read as null: one object that somebody stored with a deep
+ * jobTemplate must not make a whole list unreadable. A \u0000 in a string is read as U+FFFD, so that a C string shows
+ * all of it; lone surrogates and numbers of more than 63 characters are refused.
  */
 int json_parse(struct str text, struct json **ret, struct error *err) must_check;
 void json_free(struct json *j);

@@ -7,6 +7,9 @@
 
 #include "base/utf8.h"
 
+/* The API server's own decoder stops here too, so nothing deeper can come from it. */
+#define SCAN_MAX_DEPTH 10000
+
 /* cJSON copies a number into 64 bytes before it converts it. */
 #define NUMBER_MAX 63
 
@@ -14,7 +17,7 @@ void json_scan_init(struct json_scan *s, struct str text)
 {
 	s->start = s->p = (const unsigned char *)(text.ptr ? text.ptr : "");
 	s->end = s->start + text.len;
-	s->nul = false;
+	s->nul = s->deep = false;
 	/* Some servers put a byte order mark before it; RFC 8259 section 8.1 allows to ignore it. */
 	if (text.len >= 3 && memcmp(s->p, "\xEF\xBB\xBF", 3) == 0)
 		s->p += 3;
@@ -232,12 +235,23 @@ static int scan_member_key(struct json_scan *s, struct error *err)
 	return json_scan_string(s, &ignored, err) || json_scan_expect(s, ':', err) ? -1 : 0;
 }
 
+static void set_bit(uint64_t *bits, int i, bool value)
+{
+	uint64_t bit = UINT64_C(1) << (i & 63);
+
+	bits[i >> 6] = value ? bits[i >> 6] | bit : bits[i >> 6] & ~bit;
+}
+
+static bool get_bit(const uint64_t *bits, int i)
+{
+	return bits[i >> 6] >> (i & 63) & 1;
+}
+
 int json_scan_value(struct json_scan *s, int depth, struct error *err)
 {
-	uint64_t objects = 0; /* one bit a level, innermost lowest: it is an object */
+	uint64_t objects[SCAN_MAX_DEPTH / 64 + 1]; /* one bit a level: it is an object */
 	int open = 0;
 
-	_Static_assert(JSON_MAX_DEPTH <= 64, "one bit a level");
 	for (;;) {
 		bool closed = true; /* a value was completed, as opposed to a container opened */
 
@@ -245,9 +259,10 @@ int json_scan_value(struct json_scan *s, int depth, struct error *err)
 		if (scan_is(s, '{', '[')) {
 			bool object = *s->p++ == '{';
 
-			if (depth + ++open > JSON_MAX_DEPTH)
+			if (depth + ++open > SCAN_MAX_DEPTH)
 				return json_scan_fail(s, err, "nested too deep");
-			objects = objects << 1 | object;
+			s->deep |= depth + open > JSON_MAX_DEPTH;
+			set_bit(objects, open, object);
 			json_scan_blank(s);
 			closed = object ? scan_is(s, '}', '}') : scan_is(s, ']', ']');
 			if (!closed && object && scan_member_key(s, err))
@@ -256,10 +271,9 @@ int json_scan_value(struct json_scan *s, int depth, struct error *err)
 			return -1;
 		}
 		while (closed) {
-			bool object = objects & 1;
-
 			if (!open)
 				return 0;
+			bool object = get_bit(objects, open);
 			json_scan_blank(s);
 			if (scan_is(s, ',', ',')) {
 				s->p++;
@@ -269,7 +283,6 @@ int json_scan_value(struct json_scan *s, int depth, struct error *err)
 			} else if (scan_is(s, object ? '}' : ']', object ? '}' : ']')) {
 				s->p++;
 				open--;
-				objects >>= 1;
 			} else {
 				return json_scan_fail(s, err, object ? "',' or '}' missing" : "',' or ']' missing");
 			}

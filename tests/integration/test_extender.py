@@ -28,9 +28,9 @@ from harness.waiting import wait_for
 
 SAMPLES = ROOT / "manifests/scheduler"
 CLEAN, DIRTY = "north-scotland", "london"
-EACH = 4  # small nodes in each of the two regions
 SLOTS = 96
-# More pods than one region's share by chance: as many as both regions together have nodes, twice.
+EACH = 4  # nodes in each of the two regions
+# Two for every node. Each takes enough of one for kube-scheduler by itself to prefer a node that has fewer.
 PODS = 4 * EACH
 
 
@@ -224,7 +224,7 @@ class Scheduling:
                     "spec": {
                         "schedulerName": self.name,
                         "containers": [
-                            {"name": "main", "image": "none", "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}}}
+                            {"name": "main", "image": "none", "resources": {"requests": {"cpu": "2", "memory": "2Gi"}}}
                         ],
                     },
                 }

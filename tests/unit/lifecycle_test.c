@@ -1,0 +1,1017 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A model checker for caj_decide(): random histories of one CarbonAwareJob against an in-memory API server in virtual
+ * time, with crashes between any two writes, lost replies, stale caches, foreign writes and vanishing grid data. The
+ * same invariants are then shown to catch deciders and drivers that are broken on purpose.
+ *
+ * LIFECYCLE_SEED=n runs that history alone and tells what happened; LIFECYCLE_HISTORIES=n runs so many.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/rand.h"
+#include "decide/decide.h"
+
+#define HISTORIES 20000
+#define BROKEN_HISTORIES 1500
+#define MAX_VERSIONS 400
+/* Decisions until nothing is left to do, when nothing else changes. */
+#define MAX_CALLS 5
+#define EPOCH (INT64_C(1675900800) * SECOND_MS) /* 2023-02-09T00:00Z */
+#define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define HASH_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+/* ---- what can go wrong ---- */
+
+enum violation {
+	TWO_JOBS,	    /* a Job was created although one had been recorded */
+	RELEASED_UNRECORDED, /* unsuspended before releasedTime and UID were in status */
+	RELEASED_SUSPENDED, /* unsuspended although spec.suspend was true */
+	HARD_LIMIT_BROKEN,
+	LATE_START,	    /* not started although the operator was alive and in sync after the latest start */
+	HARD_NOT_TERMINAL,  /* a hard limit left the object waiting after its latest start */
+	FOREIGN_UNDONE,	    /* unsuspended what somebody else had suspended after the release */
+	UNFINISHED,	    /* Complete or Failed went away, or changed into the other */
+	FALSE_END,	    /* Failed although the Job was there, let go and unfinished */
+	STRANDED,	    /* left alone as suspended by somebody else, but nobody had */
+	TTL_TOO_EARLY,	    /* the Job could be collected before its end was recorded */
+	USER_IGNORED,	    /* spec.suspend is true and the Job runs */
+	NOT_IDEMPOTENT,	    /* nothing changed, and it did not come to rest */
+	TOO_MANY_WRITES,
+	STATUS_TOO_LARGE,
+	N_VIOLATIONS
+};
+
+static const char *const violation_names[] = {
+	"two jobs",	 "released unrecorded", "released suspended", "hard limit broken", "late start",
+	"hard not terminal", "foreign undone",	"unfinished",	      "false end",	   "stranded",
+	"ttl too early", "user ignored",	"not idempotent",     "too many writes",   "status too large",
+};
+
+enum fault {
+	CRASH_BEFORE,
+	CRASH_AFTER,
+	REPLY_LOST,
+	STALE_READ,
+	CONFLICT,
+	LIVE_CHECK_REFUSED,
+	FOREIGN_SUSPEND,
+	FOREIGN_UNSUSPEND,
+	FOREIGN_DELETE,
+	USER_SUSPEND,
+	USER_EDIT,
+	USER_ANNOTATION,
+	TEMPLATE_EDIT,
+	GRID_LOST,
+	OPERATOR_OFF,
+	N_FAULTS
+};
+
+static const char *const fault_names[] = {
+	"crash before a write", "crash after a write", "lost reply",	    "stale read",     "conflict",
+	"live check refused",	"foreign suspend",     "foreign unsuspend", "foreign delete", "user's suspend",
+	"edited deadline",	"override annotation", "edited template",   "grid lost",      "operator off for hours",
+};
+
+/* What is broken on purpose. */
+enum breakage {
+	SOUND,
+	SKIPS_RECORD,	      /* releases without writing releasedTime first */
+	NO_LIVE_CHECKS,	      /* check_caj and check_job are ignored */
+	NO_CREATE_CHECK,      /* the live object is not looked at before the creation */
+	NO_STATUS_VERSION,    /* status writes without resourceVersion */
+	CREATES_AGAIN,	      /* a deleted Job is made anew */
+	UNDOES_SUSPEND,	      /* a foreign suspend is answered with another release */
+	WAITS_FOR_PLAN,	      /* no release without a plan */
+	LATE_HARD_RELEASE,    /* an old record is carried out whatever the limits */
+	IGNORES_DEADLINE,     /* the plan's start counts, also when the deadline was edited */
+	CHATTERS,	      /* each status differs from the last */
+	REOPENS,	      /* forgets that it is finished */
+	EARLY_TTL,	      /* the Job gets its TTL at once */
+	N_BREAKAGES
+};
+
+static const char *const breakage_names[] = {
+	"sound",	 "skips record",   "no live checks",  "no create check",    "no status version", "creates again",
+	"undoes suspend", "waits for plan", "late hard release", "ignores deadline", "chatters",	     "reopens",
+	"early ttl",
+};
+
+struct totals {
+	int64_t histories, decisions, writes, completed, failed, waiting;
+	int64_t faults[N_FAULTS];
+	int64_t violations[N_VIOLATIONS];
+	int max_calls;
+	size_t max_status;
+};
+
+/* ---- the world ---- */
+
+enum grid { GRID_DATA, GRID_NO_DATA, GRID_NONE };
+
+/* A version of an object as the API server had it; NULL in between = it was not there. */
+struct world {
+	struct arena arena, scratch;
+	struct totals *totals;
+	enum breakage broken;
+	bool tell;
+	uint64_t seed, rng;
+	int64_t now;
+	/* API server */
+	const struct carbonawarejob *cajs[MAX_VERSIONS];
+	const struct job *jobs[MAX_VERSIONS];
+	int n_cajs, n_jobs; /* the last one is current; cajs[i] is never NULL */
+	int n_uids;
+	bool deleted;	     /* the CarbonAwareJob is gone */
+	bool ran_by_us;	     /* the Job was let go by our patch */
+	bool foreign_hold;   /* and then suspended by somebody else */
+	int64_t job_ends;    /* TIME_NONE unless it runs */
+	const char *template_hash;
+	int64_t submitted;
+	int n_events, n_writes;
+	/* operator */
+	int64_t off_until;
+	bool booted;
+	int seen_caj, seen_job; /* versions in its caches */
+	struct plan_entry *plan;
+	bool has_round;
+	enum grid grid;
+	int64_t wake;
+};
+
+static const struct carbonawarejob *live(const struct world *w)
+{
+	return w->cajs[w->n_cajs - 1];
+}
+
+static const struct job *live_job(const struct world *w)
+{
+	return w->jobs[w->n_jobs - 1];
+}
+
+static int64_t pick(struct world *w, int64_t n)
+{
+	return (int64_t)(rand_next(&w->rng) % (uint64_t)n);
+}
+
+static bool chance(struct world *w, int percent)
+{
+	return pick(w, 100) < percent;
+}
+
+static void tell(const struct world *w, const char *fmt, ...) printf_like(2, 3);
+
+static void tell(const struct world *w, const char *fmt, ...)
+{
+	char text[TIME_TEXT];
+	va_list args;
+
+	if (!w->tell)
+		return;
+	va_start(args, fmt);
+	(void)printf("%s  ", time_format(w->now, text));
+	(void)vprintf(fmt, args);
+	(void)printf("\n");
+	va_end(args);
+}
+
+static void violate(struct world *w, enum violation v)
+{
+	w->totals->violations[v]++;
+	tell(w, "VIOLATION: %s", violation_names[v]);
+	if (w->broken == SOUND && w->totals->violations[v] == 1)
+		(void)printf("LIFECYCLE_SEED=%" PRIu64 " violates: %s\n", w->seed, violation_names[v]);
+}
+
+static void fault(struct world *w, enum fault f)
+{
+	w->totals->faults[f]++;
+	tell(w, "%s", fault_names[f]);
+}
+
+/* Does the grid meet the hard limit in that slot? */
+static bool limit_met(const struct world *w, int64_t at)
+{
+	uint64_t state = w->seed * 1000003u + (uint64_t)(time_slot_floor(at, SLOT_MS) / SLOT_MS);
+
+	return rand_next(&state) % 3 != 0;
+}
+
+static bool is_hard(const struct carbonawarejob *caj)
+{
+	return caj->spec.max_carbon.set && caj->spec.max_carbon.hard && !caj->spec.critical && !caj->run_now;
+}
+
+static struct caj_timing timing_of(const struct world *w, const struct carbonawarejob *caj)
+{
+	struct caj_refusal refusal;
+	struct caj_timing t;
+
+	caj_timing(caj, w->submitted, TIME_NONE, &t, &refusal);
+	return t;
+}
+
+static int64_t last_start(const struct caj_timing *t)
+{
+	return t->latest_start_ms == TIME_NONE ? t->earliest_ms : MAX(t->latest_start_ms, t->earliest_ms);
+}
+
+/* ---- the API server ---- */
+
+static int64_t whole(int64_t ms)
+{
+	return ms == TIME_NONE ? ms : time_slot_floor(ms, SECOND_MS);
+}
+
+/* What an encoded and decoded status still knows: whole seconds, and nothing of what is not set. */
+static void persist(const struct caj_status *from, struct arena *a, struct caj_status *s)
+{
+	caj_status_copy(from, a, s);
+	s->deadline_ms = whole(s->deadline_ms);
+	s->latest_start_ms = whole(s->latest_start_ms);
+	s->estimated_start_ms = whole(s->estimated_start_ms);
+	s->released_ms = whole(s->released_ms);
+	s->baseline.start_ms = whole(s->baseline.start_ms);
+	for (int i = 0; i < s->plan.n_segments; i++) {
+		s->plan.segments[i].start_ms = whole(s->plan.segments[i].start_ms);
+		s->plan.segments[i].end_ms = whole(s->plan.segments[i].end_ms);
+	}
+	for (int i = 0; i < s->n_options; i++)
+		s->options[i].start_ms = whole(s->options[i].start_ms);
+	for (int i = 0; i < s->n_runs; i++) {
+		s->runs[i].start_ms = whole(s->runs[i].start_ms);
+		s->runs[i].end_ms = whole(s->runs[i].end_ms);
+	}
+	for (size_t i = 0; i < s->conditions.len; i++)
+		s->conditions.items[i].last_transition_ms = whole(s->conditions.items[i].last_transition_ms);
+}
+
+/* persist() must be what the real codec does. */
+static void check_codec(struct world *w, const struct caj_status *written, const struct caj_status *kept)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(64 * 1024);
+	_cleanup_(buf_release) struct buf again = BUF_INIT(64 * 1024);
+	_cleanup_(buf_release) struct buf expected = BUF_INIT(64 * 1024);
+	const struct object *o _cleanup_object_ = NULL;
+	struct error err = ERROR_INIT;
+
+	(void)buf_adds(&text, "{\"metadata\":{\"name\":\"x\"},\"spec\":{},\"status\":");
+	size_t before = text.len;
+	if (caj_status_encode(written, false, &text, &err)) {
+		violate(w, STATUS_TOO_LARGE);
+		return;
+	}
+	w->totals->max_status = MAX(w->totals->max_status, text.len - before);
+	if (w->n_writes % 16)
+		return;
+	(void)buf_addc(&text, '}');
+	assert_int_equal(object_parse(&carbonawarejob_type, buf_str(&text), &o, &err), 0);
+	assert_int_equal(caj_status_encode(&carbonawarejob_of(o)->status, false, &again, &err), 0);
+	assert_int_equal(caj_status_encode(kept, false, &expected, &err), 0);
+	assert_string_equal(buf_cstr(&again), buf_cstr(&expected));
+}
+
+static struct carbonawarejob *new_caj(struct world *w)
+{
+	struct carbonawarejob *caj = arena_new(&w->arena, struct carbonawarejob);
+
+	if (w->n_cajs > 0)
+		*caj = *live(w);
+	caj->obj.meta.resource_version = arena_printf(&w->arena, "%d", w->n_cajs);
+	return caj;
+}
+
+static void put_caj(struct world *w, const struct carbonawarejob *caj)
+{
+	if (w->n_cajs == MAX_VERSIONS) {
+		violate(w, TOO_MANY_WRITES);
+		w->deleted = true;
+		return;
+	}
+	w->cajs[w->n_cajs++] = caj;
+}
+
+static struct job *new_job(struct world *w)
+{
+	struct job *job = arena_new(&w->arena, struct job);
+
+	if (live_job(w))
+		*job = *live_job(w);
+	job->obj.meta.resource_version = arena_printf(&w->arena, "j%d", w->n_jobs);
+	return job;
+}
+
+static void put_job(struct world *w, const struct job *job)
+{
+	if (w->n_jobs == MAX_VERSIONS) {
+		violate(w, TOO_MANY_WRITES);
+		w->deleted = true;
+		return;
+	}
+	w->jobs[w->n_jobs++] = job;
+}
+
+static void annotate(struct world *w, struct job *job, const char *key, const char *value)
+{
+	const struct pairs *old = &job->obj.meta.annotations;
+	struct pair *items = arena_array(&w->arena, old->len + 1, struct pair);
+	size_t n = 0;
+
+	/* Sorted by key, as pairs_get() wants them. */
+	for (size_t i = 0; i < old->len && strcmp(old->items[i].key, key) < 0; i++)
+		items[n++] = old->items[i];
+	items[n++] = (struct pair){ key, value };
+	for (size_t i = 0; i < old->len; i++) {
+		if (strcmp(old->items[i].key, key) > 0)
+			items[n++] = old->items[i];
+	}
+	job->obj.meta.annotations = (struct pairs){ items, n };
+}
+
+static void job_condition(struct world *w, struct job *job, const char *type, const char *reason, const char *message)
+{
+	struct condition *c = arena_new(&w->arena, struct condition);
+
+	*c = (struct condition){ type, CONDITION_TRUE, reason, message, 0, w->now };
+	job->conditions = (struct conditions){ c, 1 };
+}
+
+static void set_suspend(struct world *w, struct job *job, bool suspend)
+{
+	if (job->suspend == suspend)
+		return;
+	job->suspend = suspend;
+	if (!suspend)
+		job->start_ms = w->now;
+	w->job_ends = suspend ? TIME_NONE : w->now + 10 * MINUTE_MS + pick(w, 120) * MINUTE_MS;
+}
+
+static void server_create(struct world *w)
+{
+	if (live(w)->status.job_uid)
+		violate(w, TWO_JOBS);
+	struct job *job = arena_new(&w->arena, struct job);
+	*job = (struct job){ .suspend = true, .parallelism = 1, .completions = -1 };
+	job->obj.meta.name = "job";
+	job->obj.meta.uid = arena_printf(&w->arena, "job-uid-%d", ++w->n_uids);
+	job->obj.meta.resource_version = arena_printf(&w->arena, "j%d", w->n_jobs);
+	job->obj.meta.deletion_ms = TIME_NONE;
+	job->start_ms = job->completion_ms = job->active_deadline_ms = job->ttl_after_finished_ms = TIME_NONE;
+	annotate(w, job, ANNOTATION_TEMPLATE_HASH, w->template_hash);
+	if (w->seed % 3 == 0)
+		annotate(w, job, ANNOTATION_JOB_TTL, "60");
+	put_job(w, job);
+	w->ran_by_us = w->foreign_hold = false;
+	w->job_ends = TIME_NONE;
+}
+
+static void server_release(struct world *w, int64_t released_ms)
+{
+	const struct carbonawarejob *caj = live(w);
+	char text[TIME_TEXT];
+
+	if (caj->status.released_ms == TIME_NONE || !cstr_eq(caj->status.job_uid, live_job(w)->obj.meta.uid))
+		violate(w, RELEASED_UNRECORDED);
+	if (caj->spec.suspend)
+		violate(w, RELEASED_SUSPENDED);
+	if (is_hard(caj) && !limit_met(w, w->now) && !limit_met(w, w->now - CAJ_RELEASE_VALID_MS))
+		violate(w, HARD_LIMIT_BROKEN);
+	if (w->foreign_hold)
+		violate(w, FOREIGN_UNDONE);
+	struct job *job = new_job(w);
+	annotate(w, job, ANNOTATION_RELEASED, arena_strdup(&w->arena, time_format(released_ms, text)));
+	set_suspend(w, job, false);
+	w->ran_by_us = true;
+	put_job(w, job);
+}
+
+static bool finished_as(const struct carbonawarejob *caj, const char *type)
+{
+	return condition_is_true(&caj->status.conditions, type);
+}
+
+static void server_status(struct world *w, const struct caj_status *status)
+{
+	const struct carbonawarejob *was = live(w);
+	struct carbonawarejob *caj = new_caj(w);
+	const struct job *job = live_job(w);
+
+	persist(status, &w->arena, &caj->status);
+	check_codec(w, status, &caj->status);
+	if (caj_is_finished(was) && (finished_as(was, COND_COMPLETE) != finished_as(caj, COND_COMPLETE) ||
+				     finished_as(was, COND_FAILED) != finished_as(caj, COND_FAILED)))
+		violate(w, UNFINISHED);
+	if (!caj_is_finished(was) && finished_as(caj, COND_FAILED) && job && !job->suspend && !job_is_finished(job) &&
+	    cstr_eq(job->obj.meta.uid, caj->status.job_uid))
+		violate(w, FALSE_END);
+	put_caj(w, caj);
+}
+
+/* ---- the operator ---- */
+
+static void crash(struct world *w, enum fault f)
+{
+	fault(w, f);
+	w->booted = false;
+	w->off_until = w->now;
+	if (chance(w, 30)) {
+		fault(w, OPERATOR_OFF);
+		w->off_until += pick(w, 12 * 60) * MINUTE_MS;
+	}
+}
+
+static void boot(struct world *w)
+{
+	w->booted = true;
+	w->plan = NULL;
+	w->has_round = false;
+	/* A new leader's caches may be behind those of the old one. */
+	w->seen_caj = (int)MAX(w->n_cajs - 1 - pick(w, 4), 0);
+	w->seen_job = (int)MAX(w->n_jobs - 1 - pick(w, 4), 0);
+}
+
+static void read_caches(struct world *w, bool fresh)
+{
+	int caj = w->n_cajs - 1, job = w->n_jobs - 1;
+
+	w->seen_caj += fresh || chance(w, 60) ? caj - w->seen_caj : (int)pick(w, caj - w->seen_caj + 1);
+	w->seen_job += fresh || chance(w, 60) ? job - w->seen_job : (int)pick(w, job - w->seen_job + 1);
+	if (w->seen_caj != caj || w->seen_job != job)
+		w->totals->faults[STALE_READ]++;
+}
+
+static int64_t choose_start(struct world *w, const struct carbonawarejob *caj, const struct caj_timing *t,
+			    enum planner_outcome *outcome)
+{
+	int64_t first = MAX(w->now, t->earliest_ms), last = MAX(last_start(t), first);
+	int64_t found = TIME_NONE, n = 0;
+
+	*outcome = PLANNER_AT_ONCE;
+	if (t->at_once_reason || (w->grid == GRID_NO_DATA && !caj->spec.run_at_latest_on_no_data))
+		last = first;
+	if (w->grid == GRID_NO_DATA) {
+		*outcome = is_hard(caj) ? PLANNER_HARD_UNKNOWN : last == first ? PLANNER_AT_ONCE : PLANNER_NO_DATA_WAIT;
+		return is_hard(caj) ? TIME_NONE : last;
+	}
+	for (int64_t at = first; at <= last; at = time_slot_floor(at, SLOT_MS) + SLOT_MS) {
+		if ((!is_hard(caj) || limit_met(w, at)) && pick(w, ++n) == 0)
+			found = at;
+	}
+	*outcome = found == TIME_NONE ? PLANNER_HARD_LIMIT : last == first ? PLANNER_AT_ONCE : PLANNER_CHOSEN;
+	return found;
+}
+
+static const char *words(struct world *w, const char *what, int64_t at)
+{
+	char text[TIME_TEXT];
+	int len = w->seed % 7 == 0 ? 900 : 20; /* some histories press against the size of the status */
+
+	return arena_printf(&w->arena, "%s %s %0*d", what, time_format(at, text), len, 0);
+}
+
+static struct plan_entry *new_plan(struct world *w, const struct carbonawarejob *caj)
+{
+	struct caj_timing t = timing_of(w, caj);
+	struct plan_entry *p = arena_new(&w->arena, struct plan_entry);
+	int64_t start = choose_start(w, caj, &t, &p->outcome);
+	struct caj_figures figures = { true, true, w->seed % 2, 1000000, pick(w, 500000), pick(w, 900000) };
+
+	p->generation = caj->obj.meta.generation;
+	p->run_now = caj->run_now;
+	p->not_before_ms = caj->not_before_ms;
+	p->planned_ms = w->now;
+	p->home = "london";
+	p->currency = "GBP";
+	p->baseline = (struct caj_baseline){ "run-at-once-at-home", "london", MAX(w->now, t.earliest_ms), figures };
+	p->no_data = w->grid == GRID_NO_DATA;
+	if (start == TIME_NONE) {
+		p->reason = p->outcome == PLANNER_HARD_UNKNOWN ? "HardLimitUnknown" : "HardLimitUnmet";
+		p->explanation = words(w, "does not start until", last_start(&t));
+	} else {
+		p->reason = "Optimised";
+		p->explanation = words(w, "starts", start);
+		p->plan.n_segments = 1;
+		p->plan.segments[0] = (struct caj_segment){ "london", start, start + t.duration_ms, 1 };
+		p->plan.expected = figures;
+	}
+	p->n_options = (int)pick(w, 6);
+	for (int i = 0; i < p->n_options; i++)
+		p->options[i] = (struct caj_option){ "london", w->now + pick(w, 9) * SLOT_MS, figures };
+	p->plan_id = arena_printf(&w->arena, "%" PRId64, start);
+	return p;
+}
+
+/* As pkg/controller/plan_round.c does it: a start that has come is not planned again. */
+static void round_of_plans(struct world *w)
+{
+	const struct carbonawarejob *caj = w->cajs[w->seen_caj];
+	const struct plan_entry *p = w->plan;
+
+	w->has_round = true;
+	if (w->grid == GRID_NONE || !caj_is_pending(caj, w->jobs[w->seen_job])) {
+		w->plan = NULL;
+		return;
+	}
+	if (p && plan_entry_is_for(p, caj) && p->plan.n_segments > 0 && p->plan.segments[0].start_ms <= w->now)
+		return;
+	if (p && plan_entry_is_for(p, caj) && p->plan.n_segments > 0 && w->grid == GRID_DATA && chance(w, 60))
+		return; /* kept */
+	w->plan = new_plan(w, caj);
+}
+
+static void account_for(struct world *w, const struct job *job, struct account *a)
+{
+	static const char long_name[] = "a-region-with-a-name-that-is-as-long-as-it-may-be-in-a-spec-63ch";
+
+	*a = (struct account){ .known = true, .carbon_source = "test", .cost_basis = "Tariff" };
+	a->n_runs = w->seed % 7 == 0 ? CAJ_MAX_RUNS : 1;
+	for (int i = 0; i < a->n_runs; i++)
+		a->runs[i] = (struct caj_run){ arena_printf(&w->scratch, "%s%d", long_name, i), job->obj.meta.uid,
+					       EPOCH, EPOCH + HOUR_MS, 1, { true, true, true, 5, 6, 7 } };
+	a->final = w->now > EPOCH + 5 * DAY_MS;
+	a->savings.present = true;
+}
+
+static void observe(struct world *w, const struct carbonawarejob *caj, const struct job *job, struct account *account,
+		    struct caj_observed *o)
+{
+	*o = (struct caj_observed){ .now_ms = w->now, .caj = caj, .job = job, .job_finished_ms = TIME_NONE };
+	caj_timing(caj, w->submitted, TIME_NONE, &o->timing, &o->refusal);
+	o->plan = w->plan;
+	o->can_plan = !w->has_round || w->grid != GRID_NONE;
+	if (caj->status.template_hash && caj->status.observed_generation != caj->obj.meta.generation)
+		o->template_hash = w->template_hash;
+	if (caj->status.released_ms != TIME_NONE)
+		o->released_for_real_ms = w->now - caj->status.released_ms;
+	o->pods.running = (w->now / HOUR_MS) % 3 == 0;
+	if (w->seed % 7 == 0)
+		o->pods.unscheduled_message = words(w, "0/5 nodes are available", EPOCH);
+	if (job && (job_is_finished(job) || caj_is_finished(caj)) && caj->status.released_ms != TIME_NONE) {
+		account_for(w, job, account);
+		o->account = account;
+	}
+	if (job && job_is_finished(job))
+		o->job_finished_ms = job->conditions.items[0].last_transition_ms;
+}
+
+/* The decider under test, or one that is broken. */
+static void decide(struct world *w, struct caj_observed *o, struct caj_decision *d)
+{
+	struct caj_status *s = &d->status;
+
+	if (w->broken == IGNORES_DEADLINE && o->caj->status.latest_start_ms != TIME_NONE)
+		o->timing.latest_start_ms = o->caj->status.latest_start_ms + 6 * HOUR_MS;
+	caj_decide(o, &w->scratch, d);
+	w->totals->decisions++;
+	bool releases = d->action == CAJ_WRITE_STATUS && o->caj->status.released_ms == TIME_NONE &&
+			s->released_ms != TIME_NONE && o->job && o->job->suspend;
+	bool ends = d->action == CAJ_WRITE_STATUS && !caj_is_finished(o->caj);
+	if (w->broken == SKIPS_RECORD && releases)
+		d->action = CAJ_RELEASE_JOB;
+	if (w->broken == CREATES_AGAIN && ends && !o->job && o->caj->status.job_uid)
+		d->action = CAJ_CREATE_JOB;
+	if (w->broken == UNDOES_SUSPEND && o->job && o->job->suspend && o->caj->status.released_ms != TIME_NONE &&
+	    !o->caj->spec.suspend && d->action == CAJ_NOTHING && !caj_is_finished(o->caj))
+		d->action = CAJ_RELEASE_JOB;
+	if (w->broken == WAITS_FOR_PLAN && releases && !o->plan)
+		d->action = CAJ_NOTHING;
+	if (w->broken == LATE_HARD_RELEASE && d->action == CAJ_WRITE_STATUS && o->job && o->job->suspend &&
+	    o->caj->status.released_ms != TIME_NONE && s->released_ms == TIME_NONE && !o->caj->spec.suspend)
+		d->action = CAJ_RELEASE_JOB;
+	if (w->broken == CHATTERS && o->job) {
+		s->explanation = arena_printf(&w->scratch, "%d", w->n_cajs);
+		d->action = CAJ_WRITE_STATUS;
+	}
+	if (w->broken == REOPENS && caj_is_finished(o->caj) && chance(w, 30)) {
+		s->conditions.len = 0;
+		d->action = CAJ_WRITE_STATUS;
+	}
+	if (w->broken == EARLY_TTL && o->job && o->job->suspend && d->action == CAJ_NOTHING)
+		d->action = CAJ_SET_JOB_TTL;
+}
+
+/* The versions that the decision's live reads must find; false = refused. */
+static bool is_live(struct world *w, const struct caj_decision *d, const struct carbonawarejob *caj,
+		    const struct job *job)
+{
+	if (w->broken == NO_LIVE_CHECKS)
+		return true;
+	if ((!d->check_caj || caj == live(w)) && (!d->check_job || job == live_job(w)))
+		return true;
+	fault(w, LIVE_CHECK_REFUSED);
+	return false;
+}
+
+static bool conflict(struct world *w)
+{
+	fault(w, CONFLICT);
+	return false;
+}
+
+/* One write as the API server takes it; false = refused. */
+static bool apply(struct world *w, const struct caj_decision *d, const struct carbonawarejob *caj, const struct job *job)
+{
+	bool unversioned = w->broken == NO_STATUS_VERSION;
+	struct job *patched;
+
+	switch (d->action) {
+	case CAJ_NOTHING:
+		return true;
+	case CAJ_CREATE_JOB:
+		if (live_job(w) || (live(w)->status.job_uid && w->broken != NO_CREATE_CHECK && w->broken != CREATES_AGAIN))
+			return conflict(w);
+		server_create(w);
+		return true;
+	case CAJ_WRITE_STATUS:
+		if (caj != live(w) && !unversioned)
+			return conflict(w);
+		server_status(w, &d->status);
+		return true;
+	case CAJ_DELETE:
+		if (caj != live(w))
+			return conflict(w);
+		if (!caj_is_finished(caj))
+			violate(w, UNFINISHED);
+		w->deleted = true;
+		return true;
+	default:
+		if (job != live_job(w))
+			return conflict(w);
+	}
+	if (d->action == CAJ_RELEASE_JOB) {
+		server_release(w, caj->status.released_ms);
+		return true;
+	}
+	patched = new_job(w);
+	if (d->action == CAJ_SUSPEND_JOB)
+		set_suspend(w, patched, true);
+	if (d->action == CAJ_SET_JOB_TTL) {
+		patched->ttl_after_finished_ms = 60 * SECOND_MS;
+		if (!caj_is_finished(live(w)))
+			violate(w, TTL_TOO_EARLY);
+	}
+	put_job(w, patched);
+	return true;
+}
+
+/* A write with everything that may happen to it. 1 = done, 0 = try again later, -1 = the process is gone. */
+static int carry_out(struct world *w, const struct caj_decision *d, const struct carbonawarejob *caj,
+		     const struct job *job, bool faults)
+{
+	if (faults && chance(w, 4)) {
+		crash(w, CRASH_BEFORE);
+		return -1;
+	}
+	if (!is_live(w, d, caj, job))
+		return 0;
+	w->n_writes++;
+	w->totals->writes++;
+	bool done = apply(w, d, caj, job);
+	tell(w, "%s%s", caj_action_name(d->action), done ? "" : " refused");
+	if (faults && chance(w, 4)) {
+		crash(w, CRASH_AFTER);
+		return -1;
+	}
+	if (faults && chance(w, 3)) {
+		fault(w, REPLY_LOST);
+		return 0;
+	}
+	return done;
+}
+
+/* As pkg/controller/caj_controller.c does it. Returns the number of decisions when it came to rest, else 0. */
+static int reconcile(struct world *w, bool faults)
+{
+	const struct carbonawarejob *caj = w->cajs[w->seen_caj];
+
+	for (int calls = 1; calls <= 4; calls++) {
+		const struct job *job = w->jobs[w->seen_job];
+		struct account account;
+		struct caj_observed o;
+		struct caj_decision d;
+
+		arena_reset(&w->scratch);
+		if (!job && caj->status.job_uid && !caj_is_finished(caj))
+			job = live_job(w); /* it asks before it believes that a Job is gone */
+		observe(w, caj, job, &account, &o);
+		decide(w, &o, &d);
+		w->wake = d.look_again_ms;
+		if (d.action == CAJ_NOTHING)
+			return calls;
+		if (carry_out(w, &d, caj, job, faults) != 1 || d.action != CAJ_WRITE_STATUS || w->deleted)
+			return 0;
+		caj = live(w); /* the answer */
+	}
+	return 0;
+}
+
+/* Alive, in sync and undisturbed: it comes to rest, and then the promises hold. */
+static void settle(struct world *w)
+{
+	int calls = 0, last = 0;
+
+	for (int i = 0; i < 2 * MAX_CALLS && !last && !w->deleted; i++) {
+		int before = w->n_writes;
+
+		read_caches(w, true);
+		round_of_plans(w);
+		last = reconcile(w, false);
+		calls += w->n_writes - before;
+	}
+	if (w->deleted)
+		return;
+	w->totals->max_calls = MAX(w->totals->max_calls, calls + 1);
+	if (!last || calls + 1 > MAX_CALLS)
+		violate(w, NOT_IDEMPOTENT);
+	const struct carbonawarejob *caj = live(w);
+	const struct job *job = live_job(w);
+	struct caj_timing t = timing_of(w, caj);
+	if (caj_is_finished(caj) || !job || job_is_finished(job))
+		return;
+	if (caj->spec.suspend && !job->suspend)
+		violate(w, USER_IGNORED);
+	if (!job->suspend || caj->spec.suspend)
+		return;
+	const struct condition *ready = condition_find(&caj->status.conditions, COND_READY);
+	if (!w->foreign_hold && ready && strcmp(ready->reason, "Suspended") == 0)
+		violate(w, STRANDED);
+	if (!w->foreign_hold && w->now >= last_start(&t))
+		violate(w, is_hard(caj) ? HARD_NOT_TERMINAL : LATE_START);
+}
+
+static void operate(struct world *w)
+{
+	if (w->now < w->off_until || w->deleted)
+		return;
+	if (!w->booted)
+		boot(w);
+	if (chance(w, 50)) {
+		read_caches(w, false);
+		if (chance(w, 70))
+			round_of_plans(w);
+		if (!reconcile(w, true) && w->booted)
+			w->wake = w->now + 1 + pick(w, 20) * SECOND_MS;
+		if (!w->booted || chance(w, 40))
+			return;
+	}
+	settle(w);
+}
+
+/* ---- everybody else ---- */
+
+static void foreign_job_write(struct world *w)
+{
+	const struct job *old = live_job(w);
+
+	if (!old || job_is_finished(old))
+		return;
+	if (chance(w, 15)) {
+		fault(w, FOREIGN_DELETE);
+		put_job(w, NULL);
+		w->job_ends = TIME_NONE;
+		return;
+	}
+	struct job *job = new_job(w);
+	bool suspend = !old->suspend;
+	/* Seen or not: what we let go and somebody stopped stays stopped, until he or the user's own switch says so. */
+	w->foreign_hold = suspend && (w->ran_by_us || condition_find(&live(w)->status.conditions, COND_RELEASED));
+	if (!suspend)
+		w->ran_by_us = false;
+	fault(w, suspend ? FOREIGN_SUSPEND : FOREIGN_UNSUSPEND);
+	set_suspend(w, job, suspend);
+	put_job(w, job);
+}
+
+static void user_write(struct world *w)
+{
+	struct carbonawarejob *caj = new_caj(w);
+
+	switch (pick(w, 6)) {
+	case 0:
+		fault(w, USER_EDIT);
+		caj->spec.deadline_ms = w->now + (pick(w, 20) - 2) * HOUR_MS;
+		break;
+	case 1:
+		fault(w, USER_ANNOTATION);
+		caj->run_now = !caj->run_now;
+		put_caj(w, caj);
+		return;
+	case 2:
+		fault(w, USER_ANNOTATION);
+		caj->not_before_ms = chance(w, 50) ? TIME_NONE : w->now + pick(w, 6) * HOUR_MS;
+		put_caj(w, caj);
+		return;
+	case 3:
+		fault(w, TEMPLATE_EDIT);
+		w->template_hash = cstr_eq(w->template_hash, HASH_A) ? HASH_B : HASH_A;
+		break;
+	default:
+		fault(w, USER_SUSPEND);
+		caj->spec.suspend = !caj->spec.suspend;
+		w->foreign_hold = false;
+	}
+	caj->obj.meta.generation++;
+	put_caj(w, caj);
+}
+
+static void disturb(struct world *w)
+{
+	w->n_events++;
+	switch (pick(w, 10)) {
+	case 0:
+	case 1:
+		foreign_job_write(w);
+		break;
+	case 2:
+	case 3:
+		user_write(w);
+		break;
+	case 4:
+		w->grid = (enum grid)pick(w, 3);
+		if (w->grid != GRID_DATA)
+			fault(w, GRID_LOST);
+		break;
+	case 5:
+		crash(w, OPERATOR_OFF);
+		w->off_until += pick(w, 12 * 60) * MINUTE_MS;
+		break;
+	default:
+		break; /* a quiet time */
+	}
+}
+
+static void end_job(struct world *w)
+{
+	struct job *job = new_job(w);
+
+	if (chance(w, 70))
+		job_condition(w, job, "Complete", "CompletionsReached", "Reached expected number of succeeded pods");
+	else
+		job_condition(w, job, "Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit");
+	w->job_ends = TIME_NONE;
+	put_job(w, job);
+	tell(w, "the Job has ended");
+}
+
+/* Moves time on, stopping wherever somebody has something to do. */
+static void pass_time(struct world *w, int64_t until)
+{
+	while (w->now < until && !w->deleted) {
+		int64_t next = MIN(until, time_slot_floor(w->now, SLOT_MS) + SLOT_MS);
+
+		if (w->wake != TIME_NONE && w->wake > w->now && w->now >= w->off_until)
+			next = MIN(next, w->wake);
+		if (w->job_ends != TIME_NONE)
+			next = MIN(next, MAX(w->job_ends, w->now + 1));
+		if (w->off_until > w->now)
+			next = MIN(next, w->off_until);
+		w->now = next;
+		if (w->job_ends != TIME_NONE && w->now >= w->job_ends)
+			end_job(w);
+		operate(w);
+	}
+}
+
+static void submit(struct world *w)
+{
+	struct carbonawarejob *caj = new_caj(w);
+	struct caj_spec *s = &caj->spec;
+
+	caj->obj.meta = (struct object_meta){ .key = "ns/job", .namespace = "ns", .name = "job", .uid = "caj-uid",
+					      .resource_version = "0", .generation = 1, .deletion_ms = TIME_NONE };
+	*s = (struct caj_spec){ .earliest_start_ms = TIME_NONE, .deadline_ms = TIME_NONE, .max_delay_ms = TIME_NONE,
+				.safety_margin_ms = TIME_NONE, .ttl_after_finished_ms = TIME_NONE,
+				.template_active_deadline_ms = TIME_NONE, .template_present = true };
+	caj->not_before_ms = TIME_NONE;
+	caj->status = (struct caj_status){ .deadline_ms = TIME_NONE, .latest_start_ms = TIME_NONE,
+					   .estimated_start_ms = TIME_NONE, .released_ms = TIME_NONE,
+					   .baseline = { .start_ms = TIME_NONE } };
+	s->expected_duration_ms = chance(w, 90) ? (1 + pick(w, 4)) * HOUR_MS : TIME_NONE;
+	if (chance(w, 85))
+		s->deadline_ms = w->now + pick(w, 24) * HOUR_MS;
+	s->max_carbon = (struct caj_limit){ chance(w, 40), true, 100000 };
+	s->critical = chance(w, 5);
+	s->suspend = chance(w, 5);
+	s->run_at_latest_on_no_data = chance(w, 30);
+	if (chance(w, 30))
+		s->ttl_after_finished_ms = pick(w, 3) * HOUR_MS;
+	put_caj(w, caj);
+}
+
+static void run_history(uint64_t seed, enum breakage broken, bool tells, struct totals *totals)
+{
+	static struct world w;
+
+	w.seed = w.rng = seed;
+	w.broken = broken;
+	w.totals = totals;
+	w.tell = tells;
+	w.now = w.submitted = EPOCH + (int64_t)(seed % 86400) * SECOND_MS;
+	w.n_cajs = w.n_jobs = w.n_uids = w.n_events = w.n_writes = 0;
+	w.deleted = w.ran_by_us = w.foreign_hold = w.booted = false;
+	w.job_ends = w.wake = TIME_NONE;
+	w.off_until = w.now;
+	w.template_hash = HASH_A;
+	w.plan = NULL;
+	w.grid = GRID_DATA;
+	if (!w.arena.max) {
+		arena_init(&w.arena, 64 * 1024, 64 * 1024 * 1024);
+		arena_init(&w.scratch, 64 * 1024, 64 * 1024 * 1024);
+	}
+	arena_reset(&w.arena);
+	submit(&w);
+	put_job(&w, NULL);
+	for (int i = 0; i < 12 && !w.deleted; i++) {
+		operate(&w);
+		disturb(&w);
+		int64_t until = w.now + (chance(&w, 50) ? pick(&w, 120) * SECOND_MS : pick(&w, 180) * MINUTE_MS);
+		pass_time(&w, until);
+	}
+	if (w.n_writes > 40 + 12 * w.n_events)
+		violate(&w, TOO_MANY_WRITES);
+	totals->histories++;
+	totals->completed += finished_as(live(&w), COND_COMPLETE);
+	totals->failed += finished_as(live(&w), COND_FAILED);
+	totals->waiting += !caj_is_finished(live(&w));
+}
+
+static int64_t all_violations(const struct totals *t)
+{
+	int64_t n = 0;
+
+	for (int i = 0; i < N_VIOLATIONS; i++)
+		n += t->violations[i];
+	return n;
+}
+
+static void print_violations(const struct totals *t)
+{
+	for (int i = 0; i < N_VIOLATIONS; i++) {
+		if (t->violations[i])
+			(void)printf(" %s: %" PRId64 ";", violation_names[i], t->violations[i]);
+	}
+	(void)printf("\n");
+}
+
+static int64_t from_environment(const char *name, int64_t otherwise)
+{
+	const char *text = getenv(name);
+	int64_t n = otherwise;
+
+	if (text)
+		assert_true(str_to_i64(str_from(text), 0, INT64_MAX, &n));
+	return n;
+}
+
+static void no_history_breaks_a_promise(void **state)
+{
+	static struct totals t;
+	int64_t one = from_environment("LIFECYCLE_SEED", -1);
+	int64_t n = from_environment("LIFECYCLE_HISTORIES", HISTORIES);
+
+	(void)state;
+	if (one >= 0)
+		run_history((uint64_t)one, SOUND, true, &t);
+	for (int64_t i = 0; i < n && one < 0; i++)
+		run_history((uint64_t)i, SOUND, false, &t);
+	(void)printf("%" PRId64 " histories, %" PRId64 " decisions, %" PRId64 " writes: %" PRId64 " complete, %" PRId64
+		     " failed, %" PRId64 " unfinished; at rest after at most %d calls; largest status %zu bytes\n",
+		     t.histories, t.decisions, t.writes, t.completed, t.failed, t.waiting, t.max_calls, t.max_status);
+	for (int i = 0; i < N_FAULTS; i++) {
+		(void)printf("  %-24s %8" PRId64 "\n", fault_names[i], t.faults[i]);
+		if (one < 0 && n >= HISTORIES)
+			assert_true(t.faults[i] > 500);
+	}
+	if (all_violations(&t))
+		print_violations(&t);
+	assert_int_equal(all_violations(&t), 0);
+}
+
+/* Each of the broken ones is caught, or the promises above would mean nothing. */
+static void every_broken_one_is_caught(void **state)
+{
+	(void)state;
+	for (int b = SOUND + 1; b < N_BREAKAGES; b++) {
+		static struct totals t;
+
+		t = (struct totals){ 0 };
+		for (uint64_t i = 0; i < BROKEN_HISTORIES; i++)
+			run_history(i, (enum breakage)b, false, &t);
+		(void)printf("  %-18s", breakage_names[b]);
+		print_violations(&t);
+		assert_true(all_violations(&t) > 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_history_breaks_a_promise),
+		cmocka_unit_test(every_broken_one_is_caught),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
