@@ -11,7 +11,7 @@ from typing import Any
 
 from cluster import ClusterError
 from demo_table import clock_time, state
-from demo_world import NAMESPACE, ROOT, World, parse_time, rfc3339
+from demo_world import NAMESPACE, World, parse_time, rfc3339
 
 Object = Mapping[str, Any]
 POLL = 0.4  # seconds
@@ -127,9 +127,9 @@ class Story:
     _placed: set[str] = field(default_factory=set)
     _last_line: float = 0.0
 
-    def line(self, name: str, text: str, at: float | None = None) -> None:
-        now = self.world.clock.now() if at is None else at
-        self.tell(f"{clock_time(rfc3339(now))}  {name:<17} {text}")
+    def line(self, name: str, text: str) -> None:
+        """With the time at which we heard of it: Kubernetes' own stamps are whole seconds, four minutes here."""
+        self.tell(f"{clock_time(rfc3339(self.world.clock.now()))}  {name:<17} {text}")
         self._last_line = time.monotonic()
 
     def play(self) -> None:
@@ -152,8 +152,9 @@ class Story:
 
     def submit_due(self) -> None:
         due = [a for a in self.acts if a.name not in self.submitted and parse_time(a.at) <= self.world.clock.now()]
+        if due:
+            self.world.submit(act.name for act in due)
         for act in due:
-            self.world.plane.kubectl("apply", "-n", NAMESPACE, "-f", str(ROOT / "demo" / "jobs" / f"{act.name}.yaml"))
             self.submitted.add(act.name)
             self.line(act.name, f"submitted: {act.shows}")
 
@@ -168,7 +169,7 @@ class Story:
             self._told[event["metadata"]["uid"]] = count
             name = event["involvedObject"]["name"]
             self.reasons.setdefault(name, set()).add(event["reason"])
-            self.line(name, f"{event['reason']}: {event['message']}", self.world.clock.domain(event_time(event)))
+            self.line(name, f"{event['reason']}: {event['message']}")
         for pod in self.world.list(f"/api/v1/namespaces/{NAMESPACE}/pods"):
             name = pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-name", "")
             if pod["status"].get("phase") in ("Running", "Succeeded") and name not in self._placed:

@@ -54,6 +54,12 @@ def layout(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     ]
 
 
+def started(status: Object) -> str | None:
+    """Pods' times are whole seconds of a clock that runs fast: a run cannot have begun before its release."""
+    first = min((run["startTime"] for run in status.get("runs") or []), default=None)
+    return max(first, status["releasedTime"]) if first else None
+
+
 def when_and_where(jobs: Iterable[Object], to_domain: Callable[[str], str]) -> list[str]:
     """to_domain: a Kubernetes time stamp in the demo's time."""
     rows = [("JOB", "STATE", "SUBMITTED", "PLANNED", "STARTED", "ENDED", "REGION", "BASELINE (RULE, REGION)", "WHY")]
@@ -69,7 +75,7 @@ def when_and_where(jobs: Iterable[Object], to_domain: Callable[[str], str]) -> l
                 state(job),
                 clock_time(to_domain(job["metadata"]["creationTimestamp"])),
                 clock_time(segment.get("startTime")),
-                clock_time(min((r["startTime"] for r in runs), default=None)),
+                clock_time(started(status)),
                 clock_time(max((r["endTime"] for r in runs), default=None)),
                 ",".join(sorted({r["region"] for r in runs})) or "-",
                 f"{baseline.get('rule', '-')}, {baseline.get('region', '-')}",
@@ -81,13 +87,13 @@ def when_and_where(jobs: Iterable[Object], to_domain: Callable[[str], str]) -> l
 
 FIGURES = (
     # column, where in status, of what, digits
-    ("PLANNED g", "plan.expected", grams, 0),
-    ("REAL g", "actual", grams, 0),
+    ("PLANNED g", "plan.expected", grams, 1),
+    ("REAL g", "actual", grams, 1),
     ("PLANNED p", "plan.expected", pence, 1),
     ("REAL p", "actual", pence, 1),
-    ("TIME g", "savings.time", grams, 0),
-    ("PLACE g", "savings.place", grams, 0),
-    ("TOTAL g", "savings.total", grams, 0),
+    ("TIME g", "savings.time", grams, 1),
+    ("PLACE g", "savings.place", grams, 1),
+    ("TOTAL g", "savings.total", grams, 1),
     ("TIME p", "savings.time", pence, 1),
     ("PLACE p", "savings.place", pence, 1),
     ("TOTAL p", "savings.total", pence, 1),

@@ -8,7 +8,7 @@ import datetime as dt
 import math
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,10 +93,13 @@ def scheduler_config(sample: Path, ca: Path, port: int) -> str:
 
 
 class World:
-    """Everything that runs. Use it with `with`; say() gets a line of progress for each step."""
+    """Everything that runs. Use it with `with`; say() gets a line of progress for each step.
 
-    def __init__(self, directory: Path, say: Callable[[str], None], *, seed: int = SEED, build: Path = BUILD) -> None:
-        self.directory, self.say, self.seed, self.build = directory, say, seed, build
+    stock_scheduler: kube-scheduler as it is, without our extender.
+    """
+
+    def __init__(self, directory: Path, say: Callable[[str], None], *, stock_scheduler: bool = False) -> None:
+        self.directory, self.say, self.stock_scheduler = directory, say, stock_scheduler
         self.bodies = directory / "bodies.jsonl"
         self.clock = Clock(0)
         self.plane: ControlPlane
@@ -129,7 +132,7 @@ class World:
         self.extender_port = free_port()
         self.certificates = Certificates(self.directory / "cluster" / "pki")
         sample = ROOT / "manifests" / "scheduler" / "existing-scheduler.yaml"
-        config = scheduler_config(sample, self.certificates.ca, self.extender_port)
+        config = None if self.stock_scheduler else scheduler_config(sample, self.certificates.ca, self.extender_port)
         self.plane = ControlPlane(self.directory / "cluster", scheduler_config=config)
         self._stack.callback(self.plane.stop)
         self.plane.start()
@@ -156,32 +159,37 @@ class World:
 
     # -- our programs
 
-    def start_programs(self) -> None:
-        """gridreplay, recorder and extender; and at the recording's first moment the operator."""
+    def start_grid(self) -> None:
+        """The clock, gridreplay, and the recorder before it. The recording begins in a few seconds."""
         self.clock = Clock.starting(START, after=3)
         replay, recorder = free_port(), free_port()
         self.run(
             "gridreplay",
-            "--port", str(replay), "--seed", str(self.seed), "--start", rfc3339(START),
+            "--port", str(replay), "--seed", str(SEED), "--start", rfc3339(START),
             "--carbon", str(ROOT / "demo" / "gb_regional_carbon_2023-02-09_3days.csv"), *self.clock.flags(),
             ready=f"http://127.0.0.1:{replay}/_replay/requests",
         )  # fmt: skip
         self._stack.callback(Recorder(recorder, replay, self.clock.now, self.bodies).close)
-        self.start_extender()
+        self.grid_url = f"http://127.0.0.1:{recorder}"
+
+    def start_operator(self, program: Path = BUILD / "operator") -> Path:
+        """The operator, not before the recording's first moment, with data of every region; gives its log."""
         self.clock.sleep_until(START)
         probes = free_port()
-        grid = f"http://127.0.0.1:{recorder}"
-        self.run(
-            "operator",
+        log = self.run(
+            str(program),
             "--kubeconfig", str(self.plane.kubeconfig_for_account("loadshift-system", "loadshift-operator")),
-            "--namespace", "loadshift-system", "--grid-carbon-url", grid, "--grid-octopus-url", f"{grid}/v1",
+            "--namespace", "loadshift-system",
+            "--grid-carbon-url", self.grid_url, "--grid-octopus-url", f"{self.grid_url}/v1",
             "--metrics-address", "127.0.0.1", "--metrics-port", str(free_port()),
             "--probes-address", "127.0.0.1", "--probes-port", str(probes), *self.clock.flags(),
             ready=f"http://127.0.0.1:{probes}/readyz",
         )  # fmt: skip
-        self.say(f"operator and extender run; the clock runs {FACTOR} times as fast: half an hour is 7.5 seconds")
+        self.wait_for_data()
+        return log
 
     def start_extender(self) -> None:
+        """The extender, at the address that kube-scheduler's configuration names."""
         certificate, key = self.certificates.server("extender")
         probes = free_port()
         self.run(
@@ -195,18 +203,23 @@ class World:
             ready=f"http://127.0.0.1:{probes}/readyz",
         )  # fmt: skip
 
-    def run(self, name: str, *arguments: str, ready: str) -> None:
-        """Start a program of ours; it ends with the demo."""
-        program = self.build / name
-        if not program.exists():
-            raise ClusterError(f"{program} is not built: run make")
+    def run(self, program: str, *arguments: str, ready: str) -> Path:
+        """Start a program of ours, by name or path, until stop() or the end; gives its log."""
+        path = BUILD / program
+        if not path.exists():
+            raise ClusterError(f"{path} is not built: run make")
         env = {key: value for key, value in os.environ.items() if key != "KUBECONFIG"}
-        log = self.directory / f"{name}.log"
-        component = Component(name, [str(program), *arguments], log, lambda: http_ok(ready), env)
-        self.programs[name] = component
+        log = self.directory / f"{path.name}.log"
+        component = Component(path.name, [str(path), *arguments], log, lambda: http_ok(ready), env)
+        self.programs[path.name] = component
         self._stack.callback(component.stop)
         component.start()
         component.wait_ready(30)
+        return log
+
+    def stop(self, name: str) -> None:
+        """End one of our programs."""
+        self.programs.pop(name).stop()
 
     def check_programs(self) -> None:
         """Raise if one of our programs has died."""
@@ -222,6 +235,11 @@ class World:
 
     def jobs(self) -> list[dict[str, Any]]:
         return self.list(CAJS.format(NAMESPACE))
+
+    def submit(self, names: Iterable[str]) -> None:
+        """kubectl apply for jobs of demo/jobs."""
+        files = [word for name in names for word in ("-f", str(ROOT / "demo" / "jobs" / f"{name}.yaml"))]
+        self.plane.kubectl("apply", "-n", NAMESPACE, *files)
 
     def wait_for_data(self, timeout: float = 20.0) -> None:
         """Until every region has carbon and price of now."""
@@ -241,8 +259,3 @@ def has_data(region: dict[str, Any]) -> bool:
     forecast = region.get("status", {}).get("forecast") or {}
     wants_price = "price" in region["spec"]
     return bool(forecast.get("carbonP50")) and (bool(forecast.get("priceP50")) or not wants_price)
-
-
-def lines_of(path: Path) -> Iterator[str]:
-    with path.open(errors="replace") as file:
-        yield from file

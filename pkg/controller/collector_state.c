@@ -215,7 +215,10 @@ static void merge_series(struct source *src, const struct grid_series *series, i
 	(void)grid_track_merge(src->tracks[series->metric], series, now_ms, now_ms, &changed);
 }
 
-/* Keeps the newest few, newest first; the same slot again replaces. */
+/*
+ * Keeps the newest few, newest first. The same slot again replaces, but for what the newer one lacks: the national API
+ * has an index and no mix.
+ */
 static void merge_moment(struct source *src, const struct grid_moment *m)
 {
 	int i = 0;
@@ -227,8 +230,18 @@ static void merge_moment(struct source *src, const struct grid_moment *m)
 	if (i == COLLECTOR_MOMENTS)
 		return;
 	src->touched = true;
-	if (src->moments[i].start_ms != m->start_ms)
-		memmove(&src->moments[i + 1], &src->moments[i], (size_t)(COLLECTOR_MOMENTS - 1 - i) * sizeof(*m));
+	if (src->moments[i].start_ms == m->start_ms) {
+		struct grid_moment *kept = &src->moments[i];
+
+		if (m->index[0])
+			memcpy(kept->index, m->index, sizeof(kept->index));
+		if (m->n_mix) {
+			memcpy(kept->mix, m->mix, sizeof(kept->mix));
+			kept->n_mix = m->n_mix;
+		}
+		return;
+	}
+	memmove(&src->moments[i + 1], &src->moments[i], (size_t)(COLLECTOR_MOMENTS - 1 - i) * sizeof(*m));
 	src->moments[i] = *m;
 }
 

@@ -16,6 +16,9 @@
 #define CARBON_ERROR_MG_PER_KWH 20000
 #define PRICE_ERROR_PERMILLE 100
 #define SYNC_POLL_MS 50
+/* Retries of all jobs together, within the client's own rate limit. */
+#define RETRY_QPS 100
+#define RETRY_BURST 1000
 #define DRAIN_MS (5 * SECOND_MS)
 
 struct manager {
@@ -159,7 +162,11 @@ static void make_controllers(struct manager *o)
 									 .k8s = c->k8s,
 									 .reconcile = caj_reconcile,
 									 .arg = c,
-									 .workers = o->cfg.workers });
+									 .workers = o->cfg.workers,
+									 /* After an outage many fail at once. */
+									 .retry_qps = RETRY_QPS,
+									 .retry_burst = RETRY_BURST,
+									 .max_delay_ms = MINUTE_MS });
 	c->plan_controller = controller_new(&(struct controller_options){ .name = "plan",
 									  .k8s = c->k8s,
 									  .reconcile = plan_round_reconcile,

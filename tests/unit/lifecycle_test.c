@@ -429,8 +429,9 @@ static void boot(struct world *w)
 	w->plan = NULL;
 	w->has_round = false;
 	/* A new leader's caches may be behind those of the old one. */
-	w->seen_caj = (int)MAX(w->n_cajs - 1 - pick(w, 4), 0);
-	w->seen_job = (int)MAX(w->n_jobs - 1 - pick(w, 4), 0);
+	int64_t caj = w->n_cajs - 1 - pick(w, 4), job = w->n_jobs - 1 - pick(w, 4);
+	w->seen_caj = (int)MAX(caj, 0);
+	w->seen_job = (int)MAX(job, 0);
 }
 
 static void read_caches(struct world *w, bool fresh)

@@ -186,14 +186,17 @@ static void take_mix(struct parser *p, const struct json *mix, const struct json
 static void take_values(struct parser *p, const struct json *o, const char *zone, int64_t from)
 {
 	const struct json *intensity = json_get(o, "intensity"), *mix = json_get(o, "generationmix");
+	const struct json *index = json_get(intensity, "index");
 
 	/* Number 18 is GB: its mix is the national one, its intensity another model's than the national API's. */
-	if (strcmp(zone, "18") == 0)
+	if (strcmp(zone, "18") == 0) {
 		zone = NATIONAL;
-	else if (intensity)
+		index = NULL;
+	} else if (intensity) {
 		take_intensity(p, intensity, zone, from);
-	if (mix || json_get(intensity, "index"))
-		take_mix(p, mix, json_get(intensity, "index"), zone, from);
+	}
+	if (mix || index)
+		take_mix(p, mix, index, zone, from);
 }
 
 static bool read_window(struct parser *p, const struct json *o, int64_t *ret_from)
