@@ -28,6 +28,7 @@
 
 enum violation {
 	TWO_JOBS,	    /* a Job was created although one had been recorded */
+	RECORD_LOST,	    /* the Job's UID, or the release of a Job that runs, went away from status */
 	RELEASED_UNRECORDED, /* unsuspended before releasedTime and UID were in status */
 	RELEASED_SUSPENDED, /* unsuspended although spec.suspend was true */
 	HARD_LIMIT_BROKEN,
@@ -46,7 +47,7 @@ enum violation {
 };
 
 static const char *const violation_names[] = {
-	"two jobs",	 "released unrecorded", "released suspended", "hard limit broken", "late start",
+	"two jobs",	 "record lost",	"released unrecorded", "released suspended", "hard limit broken", "late start",
 	"hard not terminal", "foreign undone",	"unfinished",	      "false end",	   "stranded",
 	"ttl too early", "user ignored",	"not idempotent",     "too many writes",   "status too large",
 };
@@ -404,6 +405,10 @@ static void server_status(struct world *w, const struct caj_status *status)
 	if (caj_is_finished(was) && (finished_as(was, COND_COMPLETE) != finished_as(caj, COND_COMPLETE) ||
 				     finished_as(was, COND_FAILED) != finished_as(caj, COND_FAILED)))
 		violate(w, UNFINISHED);
+	bool runs = job && !job->suspend && !job_is_finished(job) && !was->spec.suspend;
+	if ((was->status.job_uid && !cstr_eq(was->status.job_uid, caj->status.job_uid)) ||
+	    (was->status.released_ms != TIME_NONE && caj->status.released_ms == TIME_NONE && runs))
+		violate(w, RECORD_LOST);
 	if (!caj_is_finished(was) && finished_as(caj, COND_FAILED) && job && !job->suspend && !job_is_finished(job) &&
 	    cstr_eq(job->obj.meta.uid, caj->status.job_uid))
 		violate(w, FALSE_END);
@@ -438,8 +443,8 @@ static void read_caches(struct world *w, bool fresh)
 {
 	int caj = w->n_cajs - 1, job = w->n_jobs - 1;
 
-	w->seen_caj += fresh || chance(w, 60) ? caj - w->seen_caj : (int)pick(w, caj - w->seen_caj + 1);
-	w->seen_job += fresh || chance(w, 60) ? job - w->seen_job : (int)pick(w, job - w->seen_job + 1);
+	w->seen_caj += fresh || chance(w, 40) ? caj - w->seen_caj : (int)pick(w, caj - w->seen_caj + 1);
+	w->seen_job += fresh || chance(w, 40) ? job - w->seen_job : (int)pick(w, job - w->seen_job + 1);
 	if (w->seen_caj != caj || w->seen_job != job)
 		w->totals->faults[STALE_READ]++;
 }
@@ -662,7 +667,7 @@ static bool apply(struct world *w, const struct caj_decision *d, const struct ca
 static int carry_out(struct world *w, const struct caj_decision *d, const struct carbonawarejob *caj,
 		     const struct job *job, bool faults)
 {
-	if (faults && chance(w, 4)) {
+	if (faults && chance(w, 6)) {
 		crash(w, CRASH_BEFORE);
 		return -1;
 	}
@@ -672,11 +677,11 @@ static int carry_out(struct world *w, const struct caj_decision *d, const struct
 	w->totals->writes++;
 	bool done = apply(w, d, caj, job);
 	tell(w, "%s%s", caj_action_name(d->action), done ? "" : " refused");
-	if (faults && chance(w, 4)) {
+	if (faults && chance(w, 6)) {
 		crash(w, CRASH_AFTER);
 		return -1;
 	}
-	if (faults && chance(w, 3)) {
+	if (faults && chance(w, 4)) {
 		fault(w, REPLY_LOST);
 		return 0;
 	}
@@ -743,24 +748,6 @@ static void settle(struct world *w)
 		violate(w, is_hard(caj) ? HARD_NOT_TERMINAL : LATE_START);
 }
 
-static void operate(struct world *w)
-{
-	if (w->now < w->off_until || w->deleted)
-		return;
-	if (!w->booted)
-		boot(w);
-	if (chance(w, 50)) {
-		read_caches(w, false);
-		if (chance(w, 70))
-			round_of_plans(w);
-		if (!reconcile(w, true) && w->booted)
-			w->wake = w->now + 1 + pick(w, 20) * SECOND_MS;
-		if (!w->booted || chance(w, 40))
-			return;
-	}
-	settle(w);
-}
-
 /* ---- everybody else ---- */
 
 static void foreign_job_write(struct world *w)
@@ -816,6 +803,32 @@ static void user_write(struct world *w)
 	}
 	caj->obj.meta.generation++;
 	put_caj(w, caj);
+}
+
+static void operate(struct world *w)
+{
+	if (w->now < w->off_until || w->deleted)
+		return;
+	if (!w->booted)
+		boot(w);
+	for (int64_t n = pick(w, 3); n > 0; n--) {
+		read_caches(w, false);
+		if (chance(w, 70))
+			round_of_plans(w);
+		bool rest = reconcile(w, true);
+		if (!w->booted || w->deleted)
+			return;
+		if (!rest && chance(w, 40)) {
+			w->wake = w->now + 1 + pick(w, 20) * SECOND_MS;
+			return;
+		}
+		/* Others do not wait for us. */
+		if (chance(w, 10))
+			user_write(w);
+		if (chance(w, 10))
+			foreign_job_write(w);
+	}
+	settle(w);
 }
 
 static void disturb(struct world *w)
