@@ -10,8 +10,8 @@ from typing import Any
 Object = Mapping[str, Any]
 NOT_AVAILABLE = "n/a"
 SENTENCE = (
-    "Three windy days, chosen to show the mechanism: a year of GB grid data gives such jobs about 20 to 26 % less carbon "
-    "with perfect foresight, and less with real forecasts and tight capacity."
+    "Three windy days, chosen to show the mechanism: a year of GB grid data gives such jobs about 20 to 26 % less "
+    "carbon with perfect foresight, and less with real forecasts and tight capacity."
 )
 
 
@@ -48,10 +48,10 @@ def state(job: Object) -> str:
 def layout(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """Columns as wide as they have to be; the first `left` ones to the left, figures to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip()
-        for row in rows
-    ]
+    padded = (
+        [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))] for row in rows
+    )
+    return ["  ".join(row).rstrip() for row in padded]
 
 
 def started(status: Object) -> str | None:
@@ -138,8 +138,8 @@ def tables(jobs: Sequence[Object], to_domain: Callable[[str], str]) -> str:
         [
             *when_and_where(jobs, to_domain),
             "",
-            "Planned (by the forecast) and real (by the provider's values for what ran), and saved against the baseline by",
-            "running later (TIME), elsewhere (PLACE) and in all; negative = more than at once at home:",
+            "Planned (by the forecast) and real (by the provider's values for what ran), and saved against the baseline",
+            "by running later (TIME), elsewhere (PLACE) and in all; negative = more than at once at home:",
             "",
             *what_it_took(jobs),
             "",

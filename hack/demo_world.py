@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The demo's stage: a private Kubernetes with nodes in GB regions, recorded grid data, and our programs, on one clock."""
+"""The demo's stage: a private Kubernetes with nodes in GB regions, recorded grid data, our programs, one clock."""
 
 from __future__ import annotations
 

@@ -2,37 +2,53 @@
 /* Shrinking the resident set after start-up; Linux and glibc. */
 #include "base/resident.h"
 
+#include <link.h>
 #include <malloc.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/mman.h>
 
 #include "base/cleanup.h"
-#include "base/str.h"
+
+/* Was its text relocated in place? Nothing of ours is, but a foreign library could be. */
+static bool has_text_relocations(const struct dl_phdr_info *object)
+{
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &object->dlpi_phdr[i];
+		const ElfW(Dyn) *d = (const void *)(object->dlpi_addr + p->p_vaddr);
+
+		for (; p->p_type == PT_DYNAMIC && d->d_tag != DT_NULL; d++)
+			if (d->d_tag == DT_TEXTREL || (d->d_tag == DT_FLAGS && (d->d_un.d_val & DF_TEXTREL)))
+				return true;
+	}
+	return false;
+}
 
 /*
- * "7f1c...-7f1d... r-xp 00001000 08:01 1234 /lib/x.so": program text, or a file's beginning (headers, symbols and
- * relocations, which only the loader reads), mapped from a file and never written. Other read-only mappings may hold
- * relocated data, which MADV_DONTNEED would lose.
+ * A segment that is loaded read-only holds what is in the file and nothing else: data that are relocated and then
+ * protected belong to a writable segment. The loader's lock is held, so that nothing is unloaded meanwhile.
  */
-static bool is_clean(const char *line, uintptr_t *ret_begin, uintptr_t *ret_end)
+static int drop_clean_segments(struct dl_phdr_info *object, size_t size, void *arg)
 {
-	char *p;
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 
-	*ret_begin = (uintptr_t)strtoull(line, &p, 16);
-	if (*p != '-')
-		return false;
-	*ret_end = (uintptr_t)strtoull(p + 1, &p, 16);
-	return (strncmp(p, " r-xp ", 6) == 0 || strncmp(p, " r--p 00000000 ", 15) == 0) && strchr(p, '/');
+	(void)size;
+	(void)arg;
+	if (has_text_relocations(object))
+		return 0;
+	for (int i = 0; i < object->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &object->dlpi_phdr[i];
+		uintptr_t begin = (object->dlpi_addr + p->p_vaddr) & ~(page - 1);
+		uintptr_t end = (object->dlpi_addr + p->p_vaddr + p->p_memsz) & ~(page - 1);
+
+		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W) && end > begin)
+			(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+	}
+	return 0;
 }
 
 void resident_trim(void)
 {
-	_cleanup_file_ FILE *maps = fopen("/proc/self/maps", "re");
-	_cleanup_free_ char *line = NULL;
-	uintptr_t begin, end;
-	size_t cap = 0;
-
 	(void)malloc_trim(0);
-	while (maps && getline(&line, &cap, maps) > 0)
-		if (is_clean(line, &begin, &end))
-			(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+	(void)dl_iterate_phdr(drop_clean_segments, NULL);
 }

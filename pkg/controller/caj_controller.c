@@ -27,7 +27,7 @@ struct step {
 	const struct object *caj; /* references */
 	const struct object *job;
 	struct plan_entry *plan;
-	struct grid_snapshot *grid;
+	struct grid_snapshot *grid; /* there always is one: the first round comes before the first reconcile */
 	struct caj_observed o;
 	struct account account;
 	size_t n_gone;
@@ -116,7 +116,7 @@ static void observe_pods(struct step *s)
 	struct object_list pods;
 	size_t n = 0;
 
-	if (!s->job || caj_of(s)->status.released_ms == TIME_NONE || !s->grid)
+	if (!s->job || caj_of(s)->status.released_ms == TIME_NONE)
 		return;
 	const struct grid_view *v = &s->grid->view;
 	const struct job *job = job_of(s->job);
@@ -153,7 +153,7 @@ static void observe_pods(struct step *s)
 /* After the end: the same runs by the values known now. */
 static void observe_settled(struct step *s)
 {
-	if (!s->grid || !caj_is_finished(caj_of(s)) || !caj_of(s)->status.actual.present)
+	if (!caj_is_finished(caj_of(s)) || !caj_of(s)->status.actual.present)
 		return;
 	account_again(&s->grid->view, &caj_of(s)->status, s->o.now_ms, s->w->arena, &s->account);
 	s->o.account = &s->account;
@@ -189,10 +189,9 @@ static int observe(struct step *s, struct error *err)
 	o->caj = caj_of(s);
 	o->job = s->job ? job_of(s->job) : NULL;
 	o->plan = s->plan;
-	/* Before the first round nobody knows yet: it comes within a moment. */
-	o->can_plan = !s->grid || s->grid->view.signals.n_regions > 0;
+	o->can_plan = s->grid->view.signals.n_regions > 0;
 	context_timing(ctx, o->caj, &o->timing, &o->refusal);
-	if (s->grid && !o->refusal.reason) {
+	if (!o->refusal.reason) {
 		struct caj_place place;
 
 		caj_place(&s->grid->view, o->caj, o->job, &place, &o->refusal);
@@ -328,8 +327,6 @@ static int release_job(struct step *s, struct error *err)
 	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
 	struct plan_affinity affinity;
 
-	if (!s->grid)
-		return error_set(err, ERR_UNAVAILABLE, "release the Job: regions and nodes are not known yet");
 	affinity_of(s, &affinity);
 	body_release_job(job_of(s->job), &affinity, caj_of(s)->status.released_ms, &body);
 	if (patch_job(s, &body, err))

@@ -328,12 +328,16 @@ static void tick(void *arg)
 	wake_after(c, clock_real_until_ms(&c->clock, next));
 }
 
-static void retick(void *arg)
+/* New regions: what is known of them may be said at once, what is not is asked for. */
+static void regions_set(void *arg)
 {
 	struct collector *c = arg;
 
-	if (!c->stopped)
-		wake_after(c, 0);
+	if (c->stopped)
+		return;
+	arena_reset(&c->arena);
+	tell(c);
+	wake_after(c, 0);
 }
 
 static void configure(struct collector *c, const struct collector_provider *overrides)
@@ -434,7 +438,7 @@ void collector_free(struct collector *c)
 void collector_set_regions(struct collector *c, const struct gridregion *const *regions, size_t n)
 {
 	collector_state_set(&c->state, regions, n, clock_now_ms(&c->clock));
-	http_loop_post(c->loop, retick, c);
+	http_loop_post(c->loop, regions_set, c);
 }
 
 bool collector_view(struct collector *c, const char *region, int64_t now_ms, struct arena *arena,

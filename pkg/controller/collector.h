@@ -50,7 +50,8 @@ DEFINE_CLEANUP(struct collector, collector, collector_free);
 
 /*
  * The regions to serve, replacing earlier ones; any thread. A source met for the first time starts with what the
- * region's status says it had: so an operator that comes back knows what its predecessor knew.
+ * region's status says it had: so an operator that comes back knows what its predecessor knew. Every region is reported
+ * as changed once.
  */
 void collector_set_regions(struct collector *c, const struct gridregion *const *regions, size_t n);
 

@@ -33,6 +33,7 @@ struct region {
 	char name[GRID_NAME_MAX];
 	char group[GRID_NAME_MAX];
 	struct chain carbon, price;
+	bool touched; /* set anew since the last collector_state_touched() */
 };
 
 /* Guarded by its mutex. */
@@ -54,7 +55,7 @@ void collector_state_merge(struct collector_state *s, const struct grid_provider
 /* Latest horizon of what the request is about; TIME_NONE if nothing is known. */
 int64_t collector_state_horizon(struct collector_state *s, const struct grid_provider *p,
 				const struct grid_request *req, int64_t now_ms);
-/* Names of the regions whose sources changed since the last call, and of the regions in their groups. */
+/* Names of the regions that were set or whose sources changed since the last call, and of those in their groups. */
 size_t collector_state_touched(struct collector_state *s, const char **out, size_t max, struct arena *arena);
 /* See collector_view(). */
 bool collector_view_of(struct collector_state *s, const char *region, int64_t now_ms, struct arena *arena,

@@ -168,7 +168,7 @@ void collector_state_set(struct collector_state *s, const struct gridregion *con
 
 		if (!region)
 			break;
-		*region = (struct region){ 0 };
+		*region = (struct region){ .touched = true };
 		(void)str_copy(region->name, sizeof(region->name), str_from(r->obj.meta.name));
 		(void)str_copy(region->group, sizeof(region->group), str_from(r->group ? r->group : ""));
 		set_chain(s, &region->carbon, GRID_CARBON, r->carbon_chain, r->n_carbon_chain, r, now_ms);
@@ -308,10 +308,11 @@ size_t collector_state_touched(struct collector_state *s, const char **out, size
 
 	MUTEX_GUARD(&s->mutex);
 	for (size_t i = 0; i < s->regions.len && n < max; i++) {
-		const struct region *r = &s->regions.ptr[i];
+		struct region *r = &s->regions.ptr[i];
 
-		if (is_touched(&r->carbon) || is_touched(&r->price) || is_group_touched(s, r->group))
+		if (r->touched || is_touched(&r->carbon) || is_touched(&r->price) || is_group_touched(s, r->group))
 			out[n++] = arena_strdup(arena, r->name);
+		r->touched = false;
 	}
 	for (size_t i = 0; i < s->sources.len; i++)
 		s->sources.ptr[i]->touched = false;

@@ -20,6 +20,7 @@
 #define RETRY_QPS 100
 #define RETRY_BURST 1000
 #define DRAIN_MS (5 * SECOND_MS)
+#define PLAN_ARENA_MAX ((size_t)1024 * 1024 * 1024)
 
 struct manager {
 	struct manager_config cfg;
@@ -171,7 +172,7 @@ static void make_controllers(struct manager *o)
 									  .k8s = c->k8s,
 									  .reconcile = plan_round_reconcile,
 									  .arg = c,
-									  .arena_max = (size_t)1024 * 1024 * 1024 });
+									  .arena_max = PLAN_ARENA_MAX });
 	c->due_controller = controller_new(&(struct controller_options){ .name = "due",
 									 .k8s = c->k8s,
 									 .reconcile = caj_reconcile_due,
@@ -194,6 +195,16 @@ static bool wait_for_start(struct manager *o)
 	return !o->stopping;
 }
 
+static void first_round(struct manager *o)
+{
+	struct arena arena;
+
+	arena_init(&arena, 64 * 1024, PLAN_ARENA_MAX);
+	int64_t next_ms = plan_round(&o->ctx, &arena);
+	arena_release(&arena);
+	(void)workqueue_add_after(controller_queue(o->ctx.plan_controller), KEY_PLAN, next_ms);
+}
+
 static void *starter_main(void *arg)
 {
 	struct manager *o = arg;
@@ -204,9 +215,9 @@ static void *starter_main(void *arg)
 	(void)pthread_mutex_lock(&o->mutex);
 	o->collecting = o->grid_controller != NULL;
 	(void)pthread_mutex_unlock(&o->mutex);
-	/* What an outage has made overdue goes first and in order; then the round; then everybody else. */
+	/* A round, which everybody's decisions rest on; then what an outage has made overdue, in order; then the rest. */
+	first_round(o);
 	caj_prefill_due(&o->ctx);
-	(void)workqueue_add(controller_queue(o->ctx.plan_controller), KEY_PLAN);
 	if (controller_start(o->ctx.due_controller, &err) || controller_start(o->ctx.plan_controller, &err) ||
 	    controller_start(o->ctx.caj_controller, &err) || start_collector(o, &err)) {
 		o->cfg.lost(o->cfg.arg);

@@ -221,15 +221,12 @@ static size_t publish_rows(const struct grid_view *v, struct gathered *g, size_t
 	return n;
 }
 
-int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
+int64_t plan_round(struct context *ctx, struct arena *arena)
 {
-	struct context *ctx = arg;
 	int64_t began_us = clock_mono_us();
 	struct gathered g = { 0 };
 	struct planner_round round;
 
-	(void)key;
-	(void)err;
 	struct grid_snapshot *grid = grid_snapshot_new(informer_store(ctx->regions), informer_store(ctx->nodes),
 						       &ctx->translate, clock_now_ms(&ctx->clock));
 	const struct grid_view *v = &grid->view;
@@ -237,7 +234,7 @@ int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct re
 	size_t n = partition(v, &g);
 	_cleanup_free_ struct planner_result *results = xcalloc(n, sizeof(*results));
 	_cleanup_free_ struct plan_row *rows = xcalloc(g.n, sizeof(*rows));
-	planner_round_init(&round, &v->signals, g.jobs, n, w->arena);
+	planner_round_init(&round, &v->signals, g.jobs, n, arena);
 	reserve_running(ctx, v, &g, &round);
 	for (size_t i = n; i < g.n; i++) {
 		const struct plan_entry *e = g.pending[i].earlier;
@@ -246,7 +243,7 @@ int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct re
 			planner_reserve(&round, grid_view_find(v, e->plan.segments[0].region), v->now_ms,
 					e->plan.segments[0].end_ms, g.jobs[i].power_milliwatts);
 	}
-	planner_round_run(&round, g.jobs, n, results, w->arena);
+	planner_round_run(&round, g.jobs, n, results, arena);
 	size_t n_rows = publish_rows(v, &g, n, results, rows);
 	plan_table_publish(ctx->plans, grid, rows, n_rows, on_changed, ctx);
 	metric_inc(metric_only(&rounds));
@@ -254,7 +251,15 @@ int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct re
 	metric_set(metric_series(&round_jobs, "running"), (double)g.n_running);
 	metric_observe(metric_only(&round_seconds), (double)(clock_mono_us() - began_us) / 1e6);
 	/* Power and forecasts move with the clock, also when no object changes. */
-	ret->requeue_after_ms = MAX(clock_real_until_ms(&ctx->clock, time_slot_floor(v->now_ms, SLOT_MS) + SLOT_MS), 1);
+	int64_t next_ms = clock_real_until_ms(&ctx->clock, time_slot_floor(v->now_ms, SLOT_MS) + SLOT_MS);
 	gathered_release(&g);
+	return MAX(next_ms, 1);
+}
+
+int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
+{
+	(void)key;
+	(void)err;
+	ret->requeue_after_ms = plan_round(arg, w->arena);
 	return 0;
 }

@@ -8,6 +8,11 @@
 
 #include "controller/context.h"
 
+/*
+ * One round; returns the real ms after which the next is due though nothing changes. The first one comes before any
+ * reconciler runs, so that each finds regions, nodes and plans. Not while the reconciler of "plan" runs.
+ */
+int64_t plan_round(struct context *ctx, struct arena *arena);
 /* reconcile_fn; arg is the struct context. */
 int plan_round_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err);
 

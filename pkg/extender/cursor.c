@@ -2,8 +2,6 @@
 /* The extender's JSON scanner: strings eight bytes at a time, containers on a bit stack. */
 #include "extender/cursor.h"
 
-#include <endian.h>
-
 #include "base/utf8.h"
 
 bool cursor_fail(struct cursor *c, const char *problem)
@@ -71,38 +69,6 @@ static size_t escape_length(const char *p, const char *end)
 	return p[1] != '\0' && strchr("\"\\/bfnrt", p[1]) ? 2 : 0;
 }
 
-#define ONES UINT64_C(0x0101010101010101)
-#define TOPS UINT64_C(0x8080808080808080)
-
-/*
- * Number of leading bytes that are plain (printable ASCII, neither quote nor backslash) among the eight at p. A borrow
- * can only mark bytes above a true hit, and the lowest mark is the one used.
- */
-static inline unsigned plain_prefix(const char *p)
-{
-	uint64_t v, quote, backslash, hit;
-
-	memcpy(&v, p, sizeof(v));
-	v = le64toh(v);
-	quote = v ^ (ONES * '"');
-	backslash = v ^ (ONES * '\\');
-	hit = ((v - ONES * ' ') | (quote - ONES) | (backslash - ONES) | v) & TOPS;
-	return hit ? (unsigned)__builtin_ctzll(hit) >> 3 : 8;
-}
-
-static void skip_plain(struct cursor *c)
-{
-	while (c->end - c->p >= 8) {
-		unsigned n = plain_prefix(c->p);
-
-		c->p += n;
-		if (n < 8)
-			return;
-	}
-	while (c->p < c->end && *c->p >= ' ' && *c->p != '"' && *c->p != '\\' && (unsigned char)*c->p < 0x80)
-		c->p++;
-}
-
 /* The rest of a string after its opening quote. */
 static void string_rest(struct cursor *c, struct cursor_text *ret)
 {
@@ -112,7 +78,7 @@ static void string_rest(struct cursor *c, struct cursor_text *ret)
 	for (;;) {
 		size_t n;
 
-		skip_plain(c);
+		c->p = cursor_skip_plain(c->p, c->end);
 		if (c->p == c->end) {
 			cursor_fail(c, "the text ends within a string");
 			return;
@@ -140,7 +106,7 @@ static void string_rest(struct cursor *c, struct cursor_text *ret)
 	c->p++;
 }
 
-void cursor_string(struct cursor *c, struct cursor_text *ret, const char *what)
+void cursor_string_slow(struct cursor *c, struct cursor_text *ret, const char *what)
 {
 	*ret = (struct cursor_text){ STR(""), false };
 	if (take(c, '"'))
@@ -192,7 +158,7 @@ bool cursor_key(struct cursor *c, struct cursor_text *ret)
 	return !c->problem;
 }
 
-bool cursor_element(struct cursor *c)
+bool cursor_element_slow(struct cursor *c)
 {
 	return member(c, ']', "expected ',' or ']'");
 }

@@ -58,6 +58,14 @@ static inline uint16_t tag_of(uint64_t hash)
 	return (uint16_t)(hash >> 48);
 }
 
+/* Names are short: for most of them a call of memcmp() takes longer than comparing. */
+static inline bool same_name(const char *a, const char *b, size_t n)
+{
+	if (n >= 8 && n <= 16)
+		return load(a, 8) == load(b, 8) && load(a + n - 8, 8) == load(b + n - 8, 8);
+	return memcmp(a, b, n) == 0;
+}
+
 /* The slot that holds the name, or the empty one where it would go. The table is never full. */
 static const struct extender_slot *find(const struct extender_snapshot *s, struct str name, uint64_t hash)
 {
@@ -65,7 +73,7 @@ static const struct extender_slot *find(const struct extender_snapshot *s, struc
 		const struct extender_slot *slot = &s->slots[i];
 
 		if (slot->len == 0 || (slot->tag == tag_of(hash) && slot->len == name.len &&
-				       memcmp(s->names + slot->name, name.ptr, name.len) == 0))
+				       same_name(s->names + slot->name, name.ptr, name.len)))
 			return slot;
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Provider fixtures of ../shared for the unit tests: where they are, and what a provider makes of one. */
-#ifndef TESTS_GRID_FIXTURE_H
-#define TESTS_GRID_FIXTURE_H
+#ifndef TESTS_UNIT_GRID_FIXTURE_H
+#define TESTS_UNIT_GRID_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -412,6 +412,9 @@ static void server_status(struct world *w, const struct caj_status *status)
 	if (!caj_is_finished(was) && finished_as(caj, COND_FAILED) && job && !job->suspend && !job_is_finished(job) &&
 	    cstr_eq(job->obj.meta.uid, caj->status.job_uid))
 		violate(w, FALSE_END);
+	/* The user's switch was seen: it ends whatever somebody else wanted. */
+	if (was->spec.suspend && caj->status.released_ms == TIME_NONE)
+		w->foreign_hold = false;
 	put_caj(w, caj);
 }
 
@@ -523,6 +526,8 @@ static void round_of_plans(struct world *w)
 	}
 	if (p && plan_entry_is_for(p, caj) && p->plan.n_segments > 0 && p->plan.segments[0].start_ms <= w->now)
 		return;
+	if (p && plan_entry_is_for(p, caj) && p->planned_ms == w->now)
+		return; /* same input, same output */
 	if (p && plan_entry_is_for(p, caj) && p->plan.n_segments > 0 && w->grid == GRID_DATA && chance(w, 60))
 		return; /* kept */
 	w->plan = new_plan(w, caj);
@@ -688,8 +693,8 @@ static int carry_out(struct world *w, const struct caj_decision *d, const struct
 	return done;
 }
 
-/* As pkg/controller/caj_controller.c does it. Returns the number of decisions when it came to rest, else 0. */
-static int reconcile(struct world *w, bool faults)
+/* As pkg/controller/caj_controller.c does it. True when nothing is left to do. */
+static bool reconcile(struct world *w, bool faults)
 {
 	const struct carbonawarejob *caj = w->cajs[w->seen_caj];
 
@@ -706,31 +711,32 @@ static int reconcile(struct world *w, bool faults)
 		decide(w, &o, &d);
 		w->wake = d.look_again_ms;
 		if (d.action == CAJ_NOTHING)
-			return calls;
+			return true;
 		if (carry_out(w, &d, caj, job, faults) != 1 || d.action != CAJ_WRITE_STATUS || w->deleted)
-			return 0;
+			return false;
 		caj = live(w); /* the answer */
 	}
-	return 0;
+	return false;
 }
 
 /* Alive, in sync and undisturbed: it comes to rest, and then the promises hold. */
 static void settle(struct world *w)
 {
-	int calls = 0, last = 0;
+	int began = w->n_writes;
+	bool rest = false;
 
-	for (int i = 0; i < 2 * MAX_CALLS && !last && !w->deleted; i++) {
+	/* Each write brings an event, and each event another round and another look. */
+	for (int i = 0; i < MAX_CALLS + 1 && !rest && !w->deleted; i++) {
 		int before = w->n_writes;
 
 		read_caches(w, true);
 		round_of_plans(w);
-		last = reconcile(w, false);
-		calls += w->n_writes - before;
+		rest = reconcile(w, false) && w->n_writes == before;
 	}
 	if (w->deleted)
 		return;
-	w->totals->max_calls = MAX(w->totals->max_calls, calls + 1);
-	if (!last || calls + 1 > MAX_CALLS)
+	w->totals->max_calls = MAX(w->totals->max_calls, w->n_writes - began + 1);
+	if (!rest || w->n_writes - began >= MAX_CALLS)
 		violate(w, NOT_IDEMPOTENT);
 	const struct carbonawarejob *caj = live(w);
 	const struct job *job = live_job(w);
@@ -764,8 +770,8 @@ static void foreign_job_write(struct world *w)
 	}
 	struct job *job = new_job(w);
 	bool suspend = !old->suspend;
-	/* Seen or not: what we let go and somebody stopped stays stopped, until he or the user's own switch says so. */
-	w->foreign_hold = suspend && (w->ran_by_us || condition_find(&live(w)->status.conditions, COND_RELEASED));
+	/* What we let go, or saw run, and somebody stopped stays stopped until he or the user's own switch says so. */
+	w->foreign_hold = suspend && (w->ran_by_us || condition_is_true(&live(w)->status.conditions, COND_RELEASED));
 	if (!suspend)
 		w->ran_by_us = false;
 	fault(w, suspend ? FOREIGN_SUSPEND : FOREIGN_UNSUSPEND);
@@ -799,7 +805,6 @@ static void user_write(struct world *w)
 	default:
 		fault(w, USER_SUSPEND);
 		caj->spec.suspend = !caj->spec.suspend;
-		w->foreign_hold = false;
 	}
 	caj->obj.meta.generation++;
 	put_caj(w, caj);

@@ -23,6 +23,7 @@ import contextlib
 import json
 import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -172,10 +173,13 @@ class World:
         bodies.write_text("".join(json.dumps(body, separators=(",", ":")) + "\n" for body in made))
         command = [self.gocreate, "-kubeconfig", self.plane.kubeconfig, "-namespace", namespace, "-kind", kind]
         command += ["-bodies", bodies, "-count", str(count), "-workers", str(WORKERS)]
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         result = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
         if result.returncode != 0:
             raise ClusterError("gocreate failed, see above")
-        return json.loads(result.stdout)
+        cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return {**json.loads(result.stdout), "cpu_ms": cpu * 1000 / count}
 
     def operator(self) -> Operator:
         return Operator(self)
@@ -300,6 +304,7 @@ def measure_ours(world: World, count: int) -> dict[str, float]:
         return {
             "per_s": count / seconds,
             "creating_s": created["seconds"],
+            "creator_cpu_ms": created["cpu_ms"],
             "writes_per_job": writes / count,
             "reads_per_job": reads / count,
             "operator_cpu_ms": operator_ms,
@@ -312,7 +317,11 @@ def measure_theirs(world: World, count: int) -> dict[str, float]:
     server = world.plane.components["kube-apiserver"]
     before = cpu_seconds(server)
     created = world.create("Job", "theirs", count)
-    return {"per_s": count / created["seconds"], "apiserver_cpu_ms": (cpu_seconds(server) - before) * 1000 / count}
+    return {
+        "per_s": count / created["seconds"],
+        "cpu_ms": created["cpu_ms"],
+        "apiserver_cpu_ms": (cpu_seconds(server) - before) * 1000 / count,
+    }
 
 
 def bench_reconcile(arguments: argparse.Namespace, directory: Path, gocreate: Path) -> None:
