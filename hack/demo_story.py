@@ -216,6 +216,7 @@ class Story:
                 "jobs": world.list(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"),
                 "pods": world.list(f"/api/v1/namespaces/{NAMESPACE}/pods"),
                 "events": world.list(f"/api/v1/namespaces/{NAMESPACE}/events"),
+                "metrics": {name: world.metrics(name) for name in ("operator", "extender")},
             },
             indent=1,
         )

@@ -48,10 +48,11 @@ def state(job: Object) -> str:
 def layout(rows: Sequence[Sequence[str]], left: int) -> list[str]:
     """Columns as wide as they have to be; the first `left` ones to the left, figures to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    padded = (
-        [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))] for row in rows
-    )
-    return ["  ".join(row).rstrip() for row in padded]
+
+    def padded(row: Sequence[str]) -> list[str]:
+        return [c.ljust(w) if i < left else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+
+    return ["  ".join(padded(row)).rstrip() for row in rows]
 
 
 def started(status: Object) -> str | None:
@@ -138,7 +139,7 @@ def tables(jobs: Sequence[Object], to_domain: Callable[[str], str]) -> str:
         [
             *when_and_where(jobs, to_domain),
             "",
-            "Planned (by the forecast) and real (by the provider's values for what ran), and saved against the baseline",
+            "Planned (by the forecast), real (by the provider's values for what ran), and saved against the baseline",
             "by running later (TIME), elsewhere (PLACE) and in all; negative = more than at once at home:",
             "",
             *what_it_took(jobs),

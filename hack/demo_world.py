@@ -8,6 +8,7 @@ import datetime as dt
 import math
 import os
 import time
+import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,6 +217,13 @@ class World:
         component.start()
         component.wait_ready(30)
         return log
+
+    def metrics(self, name: str) -> str:
+        """What one of our programs counts, as Prometheus would read it."""
+        argv = self.programs[name].argv
+        port = argv[argv.index("--metrics-port") + 1]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return str(answer.read().decode())
 
     def stop(self, name: str) -> None:
         """End one of our programs."""

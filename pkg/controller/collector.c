@@ -195,7 +195,7 @@ static void finish(struct fetch *f, const struct error *err)
 	wake_after(c, 0);
 }
 
-static int fetch_start(struct fetch *f, const char *url, struct error *err);
+static void fetch_start(struct fetch *f, const char *url);
 
 static int take_body(struct fetch *f, struct http_response *resp, const struct error *failed, struct error *err)
 {
@@ -228,14 +228,13 @@ static void on_done(void *arg, struct http_response *resp, const struct error *f
 		char next[GRID_URL_MAX];
 
 		memcpy(next, f->answer.next, sizeof(next));
-		if (fetch_start(f, next, &err))
-			finish(f, &err);
+		fetch_start(f, next);
 		return;
 	}
 	finish(f, NULL);
 }
 
-static int fetch_start(struct fetch *f, const char *url, struct error *err)
+static void fetch_start(struct fetch *f, const char *url)
 {
 	const struct http_request req = { .url = url,
 					  .headers = { "Accept: application/json" },
@@ -245,13 +244,11 @@ static int fetch_start(struct fetch *f, const char *url, struct error *err)
 					  .max_body = MAX_BODY };
 
 	f->call = http_loop_fetch(f->p->c->loop, &req, on_done, f);
-	return f->call ? 0 : error_set(err, ERR_INTERNAL, "request could not be started");
 }
 
 static void ask(struct poller *p, const struct grid_request *req, struct feed *feed, int64_t now_ms)
 {
 	struct fetch *f = xcalloc(1, sizeof(*f)), **slot;
-	struct error err = ERROR_INIT;
 
 	slot = vec_push(&p->fetches, COLLECTOR_MAX_IN_FLIGHT);
 	if (!slot) {
@@ -263,8 +260,7 @@ static void ask(struct poller *p, const struct grid_request *req, struct feed *f
 	f->req = *req;
 	feed->in_flight = true;
 	grid_answer_init(&f->answer, req->from_ms, req->to_ms, time_slot_floor(now_ms, SLOT_MS));
-	if (fetch_start(f, req->url, &err))
-		finish(f, &err);
+	fetch_start(f, req->url);
 }
 
 /* Asks what is due; the domain time of the next thing to do. */

@@ -3,12 +3,12 @@
 
 Shares no code with Loadshift. Inputs: the bodies that the grid data's source served (recorded on the way), the specs
 of CarbonAwareJobs and GridRegions, the Nodes, and from the operator's log for each decision only its `now`, which plan
-stood before, and which issue of the data had been written to each GridRegion by then. The rules are those of section
-3 of the project's contracts, spelt out in pkg/planner/planner.h: every start times every allowed region, the forecast
+stood before, and which issue of the data had been written to each GridRegion by then. What other jobs hold of a
+region's power is taken from their plans and from when they were released and ended. The rules are those of section 3
+of the project's contracts, spelt out in pkg/planner/planner.h: every start times every allowed region, the forecast
 integrated slot by slot, one scale per round, noise, spread, limits, power.
 
-    decisions = Replay(bodies, jobs, regions, nodes, log, clock)
-    for wrong in decisions.check(): ...
+    for complaint in Replay(bodies, jobs, regions, nodes, log, clock).check(): ...
 """
 
 from __future__ import annotations
@@ -164,6 +164,7 @@ class Job:
 
 def read_job(obj: Object, nodes: Iterable[Object], clock: Clock) -> Job:
     spec, metadata = obj["spec"], obj["metadata"]
+    assert not {"finishBy", "suspend"} & set(spec), "not read here"
     duration = spec.get("expectedDurationSeconds", 0) * 1000
     margin = spec["safetyMarginSeconds"] * 1000 if "safetyMarginSeconds" in spec else max(600_000, duration // 10)
     earliest = clock.domain(to_ms(metadata["creationTimestamp"]))

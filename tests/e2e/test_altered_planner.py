@@ -30,7 +30,7 @@ class Alteration:
 
 ALTERATIONS = {
     "noise": Alteration("objective.c", "s->noise += w[i] * error[i] / scale[i];", "s->noise += 0 * w[i] * error[i];"),
-    "sign": Alteration("objective.c", "s->k[i] = w[i] / (scale[i] * duration)", "s->k[i] = -w[i] / (scale[i] * duration)"),
+    "sign": Alteration("objective.c", "s->k[i] = w[i] / (scale[i]", "s->k[i] = -w[i] / (scale[i]"),
     "spread": Alteration("choose.c", "MIN(at_ms + s->job->spread_ms, s->latest_ms)", "MIN(at_ms, s->latest_ms)"),
     "power": Alteration("choose.c", "if (!s->scarce || (hard_only", "if (!s->scarce || true || (hard_only"),
 }

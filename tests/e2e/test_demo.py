@@ -138,6 +138,10 @@ def test_pods_ran_where_the_plan_said(demo: Played) -> None:
         job = demo.jobs[pod["metadata"]["labels"]["batch.kubernetes.io/job-name"]]
         region = pod["spec"]["nodeName"].rpartition("-")[0]
         assert region == job["status"]["plan"]["segments"][0]["region"]
+    asked = re.search(
+        r'^loadshift_extender_requests_total{.*"prioritize".*} (\d+)', demo.record["metrics"]["extender"], re.M
+    )
+    assert asked and int(asked[1]) > 0, "kube-scheduler never asked the extender, and would not have told"
 
 
 def test_every_choice_equals_the_brute_force(demo: Played) -> None:

@@ -44,6 +44,8 @@ def all_in(api: Api, count: int, wanted: Callable[[dict[str, Any]], bool], timeo
 # ---- a thousand at once ---------------------------------------------------------------------------------------------
 
 JOBS = 1000
+# Everything of a cluster on one machine: there are moments in which a write takes seconds.
+USUAL_LEASE = ("--lease-duration", "15s", "--lease-renew-deadline", "10s", "--lease-retry-period", "2s")
 
 
 def test_a_thousand_jobs_at_once(
@@ -55,13 +57,14 @@ def test_a_thousand_jobs_at_once(
     api, audit = Api(plane.client), AuditLog(plane.audit_log)
     # Clean for two minutes (real: 30 s), after a minute (real: 15 to 22 s) in which all of them are to be planned.
     set_region(api, "london", clock.now(), [300] * 5 + [20] * 6 + [300] * 80, [200000] * 91)
-    start_operator(programs, plane.kubeconfig_for(OPERATOR, ["system:masters"]), "default", clock)
+    kubeconfig = plane.kubeconfig_for(OPERATOR, ["system:masters"])
+    operator = start_operator(programs, kubeconfig, "default", clock, *USUAL_LEASE)
     started = time.time()
     create_all(
         api,
         [
             carbon_aware_job(
-                f"job-{i:04}", expectedDurationSeconds=1800, maxDelaySeconds=12 * 1800 + i, powerWattsPerPod=100
+                f"job-{i:04}", expectedDurationSeconds=1800, maxDelaySeconds=24 * 1800 + i, powerWattsPerPod=100
             )
             for i in range(JOBS)
         ],
@@ -69,14 +72,14 @@ def test_a_thousand_jobs_at_once(
     applied = time.time()
     all_in(api, JOBS, lambda c: state(c) is not None, 60, "planned")
     planned = time.time()
-    all_in(api, JOBS, lambda c: state(c) == "Succeeded", 180, "complete")
+    all_in(api, JOBS, lambda c: state(c) == "Succeeded", 240, "complete")
     done = time.time()
     seen = list(audit.writes(namespace="default"))
-    figures = writes_until_planned(seen)
+    figures = writes_until_planned(api, seen)
     print(
         f"{JOBS} jobs: applied in {applied - started:.1f} s, planned {planned - applied:.1f} s later, complete after "
         f"{done - started:.1f} s; operator's writes per job until planned: {figures / JOBS:.2f}, "
-        f"in all: {sum(by_operator(e) for e in seen) / JOBS:.2f}"
+        f"in all: {sum(map(by_operator, seen)) / JOBS:.2f}; its CPU: {operator.metric('process_cpu_seconds_total'):.1f} s"
     )
     assert planned - applied < 20
     assert figures <= 3 * JOBS
@@ -87,24 +90,20 @@ def by_operator(event: Event) -> bool:
     return event["user"]["username"] == OPERATOR and event["objectRef"].get("resource") != "leases"
 
 
-def writes_until_planned(seen: list[Event]) -> int:
-    """The operator's writes up to the last job's first plan, but for releases that came before that."""
-    total, planned = 0, set()
+def writes_until_planned(api: Api, seen: list[Event]) -> int:
+    """The operator's writes about all jobs before their releases: Jobs, statuses, and events."""
+    total = 0
     for event in filter(by_operator, seen):
         if event["objectRef"].get("resource") == "carbonawarejobs":
-            if name_of(event) in planned:
-                continue
-            planned.add(name_of(event))
-        if not is_release(event):
-            total += 1
-        if len(planned) == JOBS:
-            return total
-    raise AssertionError(f"only {len(planned)} of {JOBS} jobs were planned")
+            total += "releasedTime" not in event["responseObject"]["status"]
+        elif event["objectRef"].get("resource") == "jobs":
+            total += event["verb"] == "create"
+    return total + sum(event["reason"] == "Deferred" for event in api.list("events"))
 
 
 def check_all_released_in_time(seen: list[Event], clock: VirtualClock) -> None:
     """Each Job created once and released once, between its planned start and its latest start (contracts 4: 10 s)."""
-    created, released, late = Counter[str](), Counter[str](), 0.0
+    created, released, late = Counter[str](), Counter[str](), float("-inf")
     status: dict[str, dict[str, Any]] = {}
     for event in filter(by_operator, seen):
         resource, name = event["objectRef"].get("resource"), name_of(event)

@@ -42,6 +42,10 @@ static void connection_open(struct connection *c, uint16_t port, const char *ca_
 	if (!ca_file)
 		return;
 	ctx = SSL_CTX_new(TLS_client_method());
+	/* In the order of kube-scheduler's TLS library, so that both servers choose what they would choose for it. */
+	if (SSL_CTX_set_ciphersuites(ctx,
+				     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") != 1)
+		fail("cannot set the ciphers");
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	if (SSL_CTX_load_verify_locations(ctx, ca_file, NULL) != 1)
 		fail("cannot read the CA");
