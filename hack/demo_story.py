@@ -76,31 +76,31 @@ def apart(all_of_them: dict[str, Facts]) -> bool:
 
 ACTS = (
     Act(
-        "train-ranker", "2023-02-09T07:00:00Z", "a deferred job confined to West Midlands and Yorkshire",
+        "train-ranker", "2023-02-09T07:10:00Z", "a deferred job confined to West Midlands and Yorkshire",
         lambda f: f["train-ranker"].ran_in() <= {"west-midlands", "yorkshire"} and f["train-ranker"].waited > 4 * 3600,
     ),
     Act(
-        "nightly-etl", "2023-02-09T07:00:00Z", "a job that moves to the north of Scotland",
+        "nightly-etl", "2023-02-09T07:10:00Z", "a job that moves to the north of Scotland",
         lambda f: f["nightly-etl"].ran_in() == {"north-scotland"},
     ),
     Act(
-        "search-index", "2023-02-09T07:00:00Z", "a job planned anew by a later forecast",
+        "search-index", "2023-02-09T07:10:00Z", "a job planned anew by a later forecast",
         lambda f: "Replanned" in f["search-index"].reasons,
     ),
-    Act("genome-batch-1", "2023-02-09T07:00:00Z", "two jobs that cannot share a region's power limit", apart),
-    Act("genome-batch-2", "2023-02-09T07:00:00Z", "the second of them", apart),
+    Act("genome-batch-1", "2023-02-09T07:10:00Z", "two jobs that cannot share a region's power limit", apart),
+    Act("genome-batch-2", "2023-02-09T07:10:00Z", "the second of them", apart),
     Act(
-        "month-end-report", "2023-02-09T07:00:00Z", "a soft limit, overtaken by the latest start",
+        "month-end-report", "2023-02-09T07:10:00Z", "a soft limit, overtaken by the latest start",
         lambda f: f["month-end-report"].planned_because("LatestStart")
         and abs(f["month-end-report"].released - parse_time(f["month-end-report"].status["latestStartTime"])) < 2400,
     ),
     Act(
-        "render-trailer", "2023-02-09T07:00:00Z", "a hard limit that is never met",
+        "render-trailer", "2023-02-09T07:10:00Z", "a hard limit that is never met",
         lambda f: happened(f["render-trailer"].job, "Failed", "HardLimitUnmet")
         and not f["render-trailer"].status.get("runs"),
     ),
     Act(
-        "db-vacuum", "2023-02-09T07:20:00Z", "a gain smaller than the forecasts' error: no waiting for it",
+        "db-vacuum", "2023-02-09T07:24:00Z", "a gain smaller than the forecasts' error: no waiting for it",
         lambda f: f["db-vacuum"].planned_because("NoGain") and f["db-vacuum"].waited < AT_ONCE,
     ),
     Act(

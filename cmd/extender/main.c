@@ -30,6 +30,7 @@ struct options {
 	int64_t metrics_port;
 	char *probes_address;
 	int64_t probes_port;
+	int64_t max_forecast_age_ms;
 	int64_t clock_origin_ms;
 	int64_t clock_factor;
 	int log_level;
@@ -58,6 +59,8 @@ static const struct config_option options_table[] = {
 	OPTION("metrics.port", CONFIG_INT, metrics_port, "8080", 0, 65535, "its port"),
 	OPTION("probes.address", CONFIG_STRING, probes_address, NULL, 0, 0, "address of /healthz and /readyz [all]"),
 	OPTION("probes.port", CONFIG_INT, probes_port, "8081", 0, 65535, "their port"),
+	OPTION("maxForecastAge", CONFIG_DURATION, max_forecast_age_ms, "6h", MINUTE_MS, 7 * DAY_MS,
+	       "grid data older than this count as unknown; as the operator's option of that name"),
 	OPTION("clock.origin", CONFIG_TIME, clock_origin_ms, NULL, 0, 0,
 	       "virtual clock: where it agrees with the real one [now]; demo and tests only"),
 	OPTION("clock.factor", CONFIG_INT, clock_factor, "1", 1, CLOCK_MAX_FACTOR, "how fast it runs; 1 = real"),
@@ -168,7 +171,7 @@ static int serve(struct program *p, const sigset_t *signals, struct error *err)
 
 	if (connect_cluster(p, err) || http_loop_new(&p->loop, err))
 		return -1;
-	p->extender = extender_new(p->k, p->loop, &p->clock);
+	p->extender = extender_new(p->k, p->loop, &p->clock, p->options.max_forecast_age_ms);
 	if (start_servers(p, probes, err))
 		return -1;
 	extender_start(p->extender);

@@ -178,7 +178,7 @@ static void finish(struct fetch *f, const struct error *err)
 	int64_t now_ms = clock_now_ms(&c->clock);
 
 	collector_state_merge(&c->state, p->provider, &f->req, &f->answer, now_ms, err);
-	count(p, f, err ? error_code_name(err->code) : "ok");
+	count(p, f, !err ? "ok" : err->code == ERR_NOT_FOUND && !err->http ? "empty" : error_code_name(err->code));
 	if (f->answer.product[0] && !err && strcmp(f->answer.product, p->discovered) != 0)
 		(void)str_copy(p->discovered, sizeof(p->discovered), str_from(f->answer.product));
 	if (err && err->http == 404 && f->req.uses_discovery) {

@@ -2,6 +2,9 @@
 /* One request from body to reply. */
 #include "extender/answer.h"
 
+/* Longest name of a Node (RFC 1123 subdomain); one with escapes that is longer is not looked for. */
+#define MAX_NAME 253
+
 static const char *const drop_reasons[] = {
 	[EXTENDER_DROP_REGION] = "\"not in the regions the pod allows\"",
 	[EXTENDER_DROP_CARBON] = "\"carbon above the pod's max-carbon-g-per-kwh\"",
@@ -27,7 +30,7 @@ static void find_regions(const struct extender_snapshot *s, struct extender_scra
 	}
 	scratch->regions.len = n;
 	for (size_t i = 0; i < n; i++) {
-		char buf[EXTENDER_MAX_NAME];
+		char buf[MAX_NAME];
 		struct str name = cursor_decode(scratch->args.names.ptr[i], buf, sizeof(buf));
 		unsigned region = extender_snapshot_region(s, name);
 

@@ -15,24 +15,28 @@ const char *extender_ranking_name(enum extender_ranking r)
 	return names[r];
 }
 
-static bool has_data(const struct extender_region *r, int64_t now_ms)
+static bool has_data(const struct extender_snapshot *s, unsigned r, int64_t now_ms)
 {
-	return r->outlook.issued_ms != TIME_NONE && r->outlook.issued_ms >= now_ms - EXTENDER_MAX_AGE_MS &&
-	       outlook_has(&r->outlook, now_ms);
+	const struct extender_region *region = &s->regions[r];
+
+	return region->as_of_ms != TIME_NONE && region->as_of_ms >= now_ms - s->max_age_ms &&
+	       outlook_has(&region->outlook, now_ms);
 }
 
 /* Which cap a region is above, EXTENDER_KEEP if none: NAN is above nothing. */
-static enum extender_drop above_cap(const struct extender_region *r, const struct extender_wish *wish, int64_t now_ms)
+static enum extender_drop above_cap(const struct extender_snapshot *s, unsigned r, const struct extender_wish *wish,
+				    int64_t now_ms)
 {
-	int64_t end_ms = MIN(now_ms + wish->duration_ms, r->outlook.until_ms);
+	const struct outlook *o = &s->regions[r].outlook;
+	int64_t end_ms = MIN(now_ms + wish->duration_ms, o->until_ms);
 
-	if (!has_data(r, now_ms))
+	if (!has_data(s, r, now_ms))
 		return EXTENDER_KEEP;
 	if (wish->max_carbon_mg_per_kwh != INT64_MAX &&
-	    outlook_mean(&r->outlook, OUTLOOK_CARBON, now_ms, end_ms) > (double)wish->max_carbon_mg_per_kwh)
+	    outlook_mean(o, OUTLOOK_CARBON, now_ms, end_ms) > (double)wish->max_carbon_mg_per_kwh)
 		return EXTENDER_DROP_CARBON;
 	if (wish->max_price_micros_per_kwh != INT64_MAX &&
-	    outlook_mean(&r->outlook, OUTLOOK_PRICE, now_ms, end_ms) > (double)wish->max_price_micros_per_kwh)
+	    outlook_mean(o, OUTLOOK_PRICE, now_ms, end_ms) > (double)wish->max_price_micros_per_kwh)
 		return EXTENDER_DROP_PRICE;
 	return EXTENDER_KEEP;
 }
@@ -68,7 +72,7 @@ void extender_decide_filter(const struct extender_snapshot *s, const struct exte
 	inside = kept(ret, counts, n);
 	for (unsigned r = 0; r < n; r++)
 		if (ret->drop[r] == EXTENDER_KEEP && counts->nodes[r])
-			ret->drop[r] = (uint8_t)above_cap(&s->regions[r], wish, now_ms);
+			ret->drop[r] = (uint8_t)above_cap(s, r, wish, now_ms);
 	fit = kept(ret, counts, n);
 	if (inside && fit == 0) {
 		for (unsigned r = 0; r < n; r++)
@@ -97,7 +101,7 @@ static unsigned largest_set(const struct extender_snapshot *s, const struct exte
 	unsigned best = s->n_regions;
 
 	for (unsigned r = 0; r < s->n_regions; r++)
-		if (counts->nodes[r] && has_data(&s->regions[r], now_ms))
+		if (counts->nodes[r] && has_data(s, r, now_ms))
 			nodes[s->regions[r].set] += counts->nodes[r];
 	for (unsigned r = 0; r < s->n_regions; r++)
 		if (nodes[r] && (best == s->n_regions || nodes[r] > nodes[best]))
@@ -113,7 +117,7 @@ static void collect(const struct extender_snapshot *s, const struct extender_cou
 	for (unsigned r = 0; r < s->n_regions; r++) {
 		const struct extender_region *region = &s->regions[r];
 
-		if (region->set != set || !counts->nodes[r] || !has_data(region, now_ms))
+		if (region->set != set || !counts->nodes[r] || !has_data(s, r, now_ms))
 			continue;
 		k->regions[k->n++] = region;
 		k->end_ms = MIN(k->end_ms, region->outlook.until_ms);

@@ -5,7 +5,7 @@
  *
  * The run is [now, now + duration), cut where the first of the regions concerned runs out of carbon forecast, so that
  * all are measured over the same span. A region **has data** when the carbon of the present slot is known and was
- * issued at most EXTENDER_MAX_AGE_MS ago.
+ * fetched at most the snapshot's max_age_ms ago.
  *
  * /filter, all of it do-no-harm: it never empties a list, so it never defers a pod.
  *  1. Nodes outside the pod's `regions` are dropped, nodes of unknown region too - unless that drops every candidate:
@@ -32,7 +32,6 @@
 #include "extender/snapshot.h"
 #include "extender/wish.h"
 
-#define EXTENDER_MAX_AGE_MS (6 * HOUR_MS)
 #define EXTENDER_MAX_SCORE 10
 #define EXTENDER_NEUTRAL_SCORE 5
 #define EXTENDER_CARBON_ERROR_MG_PER_KWH 20000

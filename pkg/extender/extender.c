@@ -45,6 +45,7 @@ struct verb {
 
 struct extender {
 	const struct clock *clock;
+	int64_t max_age_ms;
 	struct http_loop *loop;
 	struct extender_holder holder;
 	struct http_route routes[EXTENDER_N_ROUTES];
@@ -76,7 +77,8 @@ static int by_name(const void *a, const void *b)
 	return strcmp(x->obj.meta.name, y->obj.meta.name);
 }
 
-static struct extender_snapshot *build_snapshot(const struct object_list *nodes, const struct object_list *gridregions)
+static struct extender_snapshot *build_snapshot(const struct extender *e, const struct object_list *nodes,
+						const struct object_list *gridregions)
 {
 	_cleanup_free_ const struct gridregion **regions = xcalloc(gridregions->len + 1, sizeof(*regions));
 	_cleanup_free_ struct extender_node *table = xcalloc(nodes->len + 1, sizeof(*table));
@@ -93,7 +95,7 @@ static struct extender_snapshot *build_snapshot(const struct object_list *nodes,
 		table[i].region = gridregion_of_node(regions, (int)n_regions, meta);
 		homeless += table[i].region < 0;
 	}
-	s = extender_snapshot_new(table, nodes->len, regions, n_regions);
+	s = extender_snapshot_new(table, nodes->len, regions, n_regions, e->max_age_ms);
 	metric_inc(metric_only(&snapshots));
 	metric_set(metric_only(&nodes_known), (double)s->n_nodes);
 	metric_set(metric_only(&nodes_homeless), (double)homeless);
@@ -119,7 +121,7 @@ static void rebuild(void *arg)
 	}
 	store_list(informer_store(e->nodes), &nodes);
 	store_list(informer_store(e->gridregions), &gridregions);
-	extender_holder_set(&e->holder, build_snapshot(&nodes, &gridregions));
+	extender_holder_set(&e->holder, build_snapshot(e, &nodes, &gridregions));
 	object_list_release(&nodes);
 	object_list_release(&gridregions);
 }
@@ -217,11 +219,12 @@ static void init_verb(struct extender *e, enum extender_verb verb, const char *p
 	e->routes[verb] = (struct http_route){ "POST", path, EXTENDER_MAX_BODY, handle, v };
 }
 
-struct extender *extender_new(struct k8s *k, struct http_loop *loop, const struct clock *clock)
+struct extender *extender_new(struct k8s *k, struct http_loop *loop, const struct clock *clock, int64_t max_age_ms)
 {
 	struct extender *e = xcalloc(1, sizeof(*e));
 
 	e->clock = clock;
+	e->max_age_ms = max_age_ms;
 	e->loop = loop;
 	(void)pthread_mutex_init(&e->mutex, NULL);
 	(void)pthread_mutex_init(&e->holder.mutex, NULL);

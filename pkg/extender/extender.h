@@ -4,7 +4,7 @@
  * handlers for POST /filter and /prioritize answer from it on the server thread. Nothing is asked of anybody while a
  * pod waits.
  *
- *	struct extender *e = extender_new(k, loop, &clock);
+ *	struct extender *e = extender_new(k, loop, &clock, max_age_ms);
  *	cfg.routes = extender_routes(e, &cfg.n_routes);
  *	extender_start(e);
  *	...
@@ -31,8 +31,11 @@
 
 struct extender;
 
-/* Everything is borrowed for its life. The clock is the domain clock, which forecasts are read by. */
-struct extender *extender_new(struct k8s *k, struct http_loop *loop, const struct clock *clock);
+/*
+ * Everything is borrowed for its life. The clock is the domain clock, which forecasts are read by; data that were
+ * fetched longer than max_age_ms ago count as none.
+ */
+struct extender *extender_new(struct k8s *k, struct http_loop *loop, const struct clock *clock, int64_t max_age_ms);
 /* Begins to list and watch. */
 void extender_start(struct extender *e);
 /* Ends the informers; what is known stays. Before http_loop_free(). */

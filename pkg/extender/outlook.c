@@ -25,7 +25,7 @@ void outlook_init(struct outlook *o, const struct grid_forecast *f, bool priced,
 {
 	bool usable = f->start_ms != TIME_NONE && f->slot_ms > 0 && f->n > 0;
 
-	*o = (struct outlook){ .start_ms = f->start_ms, .issued_ms = f->issued_ms };
+	*o = (struct outlook){ .start_ms = f->start_ms };
 	o->slot_ms = usable ? f->slot_ms : SLOT_MS;
 	o->n = usable ? MIN(f->n, GRIDREGION_MAX_SLOTS) : 0;
 	o->until_ms = o->start_ms;

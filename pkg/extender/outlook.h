@@ -23,8 +23,7 @@ struct outlook {
 	int64_t start_ms;
 	int64_t slot_ms;
 	int64_t until_ms; /* end of the last slot with a carbon value; start_ms when there is none */
-	int64_t issued_ms;
-	int n; /* 0 = no forecast */
+	int n;            /* 0 = no forecast */
 	struct outlook_column columns[OUTLOOK_N];
 };
 

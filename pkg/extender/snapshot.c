@@ -5,17 +5,6 @@
 #include "base/alloc.h"
 #include "base/rand.h"
 
-/*
- * Eight bytes, so that a probe touches one cache line and the name only when the tag agrees. An empty slot has
- * length 0.
- */
-struct extender_slot {
-	uint32_t name; /* offset in names */
-	uint16_t tag;
-	uint8_t len;
-	uint8_t region;
-};
-
 static inline uint64_t load(const char *p, size_t n)
 {
 	uint64_t v = 0;
@@ -53,71 +42,48 @@ static uint64_t name_hash(uint64_t secret, struct str name)
 	return mix(h, secret | 1);
 }
 
-static inline uint16_t tag_of(uint64_t hash)
-{
-	return (uint16_t)(hash >> 48);
-}
+/*
+ * A slot holds 56 bits of the name's hash and, in the lowest byte, its region + 1; an empty slot is 0. The name itself
+ * is not kept. For a name that is not in the table to be taken for one that is, these bits and the place must agree:
+ * once in 10^16 lookups, and nobody outside knows the secret to bring it about. It would get that other node's score.
+ */
+#define SLOT_REGION UINT64_C(0xFF)
+#define SLOT_HASH (~SLOT_REGION)
 
-/* Names are short: for most of them a call of memcmp() takes longer than comparing. */
-static inline bool same_name(const char *a, const char *b, size_t n)
+/* The slot with that hash, or the empty one where it would go. The table is never full. */
+static inline size_t find(const struct extender_snapshot *s, uint64_t hash)
 {
-	if (n >= 8 && n <= 16)
-		return load(a, 8) == load(b, 8) && load(a + n - 8, 8) == load(b + n - 8, 8);
-	return memcmp(a, b, n) == 0;
-}
-
-/* The slot that holds the name, or the empty one where it would go. The table is never full. */
-static const struct extender_slot *find(const struct extender_snapshot *s, struct str name, uint64_t hash)
-{
-	for (uint32_t i = (uint32_t)hash & s->mask;; i = (i + 1) & s->mask) {
-		const struct extender_slot *slot = &s->slots[i];
-
-		if (slot->len == 0 || (slot->tag == tag_of(hash) && slot->len == name.len &&
-				       same_name(s->names + slot->name, name.ptr, name.len)))
-			return slot;
-	}
+	for (size_t i = (size_t)(hash >> s->shift);; i = (i + 1) & s->mask)
+		if (s->slots[i] == 0 || ((s->slots[i] ^ hash) & SLOT_HASH) == 0)
+			return i;
 }
 
 unsigned extender_snapshot_region(const struct extender_snapshot *s, struct str name)
 {
-	const struct extender_slot *slot;
+	uint64_t slot = s->slots[find(s, name_hash(s->secret, name))];
 
-	if (name.len == 0 || name.len > EXTENDER_MAX_NAME)
-		return s->n_regions;
-	slot = find(s, name, name_hash(s->secret, name));
-	return slot->len == 0 ? s->n_regions : slot->region;
+	return slot ? (unsigned)(slot & SLOT_REGION) - 1 : s->n_regions;
 }
 
 static void add_nodes(struct extender_snapshot *s, const struct extender_node *nodes, size_t n)
 {
-	struct extender_slot *slots;
-	size_t bytes = 0, cap = 8;
-	char *names;
+	uint64_t *slots;
+	unsigned bits = 3;
 
-	for (size_t i = 0; i < n; i++)
-		bytes += nodes[i].name.len;
 	/* At most 40 % full: most lookups then need one probe. */
-	while (cap * 2 < n * 5)
-		cap *= 2;
-	s->mask = (uint32_t)(cap - 1);
-	s->slots = slots = arena_array(&s->arena, cap, struct extender_slot);
-	s->names = names = arena_alloc(&s->arena, bytes + 1);
-	for (size_t i = 0, at = 0; i < n; i++) {
-		struct str name = nodes[i].name;
-		int region = nodes[i].region;
-		uint64_t hash = name_hash(s->secret, name);
-		struct extender_slot *slot;
+	while ((size_t)2 << bits < n * 5)
+		bits++;
+	s->shift = 64 - bits;
+	s->mask = ((size_t)1 << bits) - 1;
+	s->slots = slots = arena_array(&s->arena, s->mask + 1, uint64_t);
+	for (size_t i = 0; i < n; i++) {
+		unsigned region = nodes[i].region < 0 ? s->n_regions : MIN((unsigned)nodes[i].region, s->n_regions);
+		uint64_t hash = name_hash(s->secret, nodes[i].name);
+		size_t at = find(s, hash);
 
-		if (name.len == 0 || name.len > EXTENDER_MAX_NAME)
+		if (slots[at])
 			continue;
-		slot = slots + (find(s, name, hash) - slots);
-		if (slot->len)
-			continue;
-		memcpy(names + at, name.ptr, name.len);
-		*slot = (struct extender_slot){ (uint32_t)at, tag_of(hash), (uint8_t)name.len,
-						(uint8_t)(region < 0 ? s->n_regions
-								     : MIN((unsigned)region, s->n_regions)) };
-		at += name.len;
+		slots[at] = (hash & SLOT_HASH) | (region + 1);
 		s->n_nodes++;
 	}
 }
@@ -131,6 +97,14 @@ static bool comparable(const struct gridregion *a, const struct gridregion *b)
 	       x->resolution[0] && cstr_eq(x->resolution, y->resolution);
 }
 
+static int64_t as_of_ms(const struct gridregion *r)
+{
+	for (int i = 0; i < r->n_sources; i++)
+		if (cstr_eq(r->sources[i].metric, "carbon") && r->sources[i].fetched_ms != TIME_NONE)
+			return r->sources[i].fetched_ms;
+	return r->forecast.issued_ms;
+}
+
 static void add_regions(struct extender_snapshot *s, const struct gridregion *const *from, unsigned n)
 {
 	struct extender_region *regions = arena_array(&s->arena, n, struct extender_region);
@@ -141,6 +115,7 @@ static void add_regions(struct extender_snapshot *s, const struct gridregion *co
 
 		r->name = arena_strdup(&s->arena, from[i]->obj.meta.name);
 		r->place_shift_disabled = from[i]->place_shift_disabled;
+		r->as_of_ms = as_of_ms(from[i]);
 		r->cost_basis = from[i]->cost_basis;
 		r->currency = priced ? arena_strdup(&s->arena, from[i]->currency) : NULL;
 		outlook_init(&r->outlook, &from[i]->forecast, priced, &s->arena);
@@ -152,11 +127,13 @@ static void add_regions(struct extender_snapshot *s, const struct gridregion *co
 }
 
 struct extender_snapshot *extender_snapshot_new(const struct extender_node *nodes, size_t n_nodes,
-						const struct gridregion *const *regions, size_t n_regions)
+						const struct gridregion *const *regions, size_t n_regions,
+						int64_t max_age_ms)
 {
 	struct extender_snapshot *s = xcalloc(1, sizeof(*s));
 
 	s->refs = 1;
+	s->max_age_ms = max_age_ms;
 	arena_init(&s->arena, 4096, 256 * 1024 * 1024);
 	rand_bytes(&s->secret, sizeof(s->secret));
 	add_regions(s, regions, (unsigned)MIN(n_regions, EXTENDER_MAX_REGIONS));

@@ -20,13 +20,12 @@
 
 #define EXTENDER_MAX_REGIONS 128
 #define EXTENDER_MAX_NODES 150000
-/* Longest name of a Node (RFC 1123 subdomain). */
-#define EXTENDER_MAX_NAME 253
 
 struct extender_region {
 	const char *name;
 	unsigned set; /* index of the first region it is comparable to, itself included */
 	bool place_shift_disabled;
+	int64_t as_of_ms; /* when carbon was fetched, or issued where that is not said; TIME_NONE = never */
 	enum cost_basis cost_basis;
 	const char *currency; /* NULL = no price */
 	struct outlook outlook;
@@ -37,12 +36,13 @@ struct extender_snapshot {
 	struct arena arena; /* owns everything below */
 	const struct extender_region *regions;
 	unsigned n_regions; /* also the "region" of nodes that belong to none */
+	int64_t max_age_ms; /* data that are older count as none */
 	size_t n_nodes;
-	/* private: open addressing over names that lie in one block */
+	/* private: open addressing by a keyed hash of the name */
 	uint64_t secret;
-	uint32_t mask;
-	const struct extender_slot *slots;
-	const char *names;
+	size_t mask;
+	unsigned shift;
+	const uint64_t *slots;
 };
 
 struct extender_node {
@@ -51,11 +51,12 @@ struct extender_node {
 };
 
 /*
- * One reference. Regions beyond EXTENDER_MAX_REGIONS and nodes beyond EXTENDER_MAX_NODES or with longer names are left
- * out, their nodes belong to no region. Everything is copied.
+ * One reference. Regions beyond EXTENDER_MAX_REGIONS and nodes beyond EXTENDER_MAX_NODES are left out, and nodes of
+ * such regions belong to none. Of several nodes with one name the first counts. Everything is copied.
  */
 struct extender_snapshot *extender_snapshot_new(const struct extender_node *nodes, size_t n_nodes,
-						const struct gridregion *const *regions, size_t n_regions);
+						const struct gridregion *const *regions, size_t n_regions,
+						int64_t max_age_ms);
 struct extender_snapshot *extender_snapshot_ref(struct extender_snapshot *s);
 void extender_snapshot_unref(struct extender_snapshot *s);
 static inline void extender_snapshot_cleanup(struct extender_snapshot **s)

@@ -122,6 +122,7 @@ def test_one_job_each_and_never_late(demo: Played) -> None:
             real = to_ms(write["requestReceivedTimestamp"]) / 1000
             released[name] = origin + (real - origin) * clock["factor"]
     assert set(released) == set(demo.jobs) - {"render-trailer"}
+    assert [j["metadata"]["name"] for j in demo.record["jobs"] if j["spec"].get("suspend")] == ["render-trailer"]
     for name, at in released.items():
         status = demo.jobs[name]["status"]
         if "latestStartTime" in status:
@@ -138,9 +139,8 @@ def test_pods_ran_where_the_plan_said(demo: Played) -> None:
         job = demo.jobs[pod["metadata"]["labels"]["batch.kubernetes.io/job-name"]]
         region = pod["spec"]["nodeName"].rpartition("-")[0]
         assert region == job["status"]["plan"]["segments"][0]["region"]
-    asked = re.search(
-        r'^loadshift_extender_requests_total{.*"prioritize".*} (\d+)', demo.record["metrics"]["extender"], re.M
-    )
+    counter = r'^loadshift_extender_requests_total{verb="prioritize",result="ok"} (\d+)'
+    asked = re.search(counter, demo.record["metrics"]["extender"], re.M)
     assert asked and int(asked[1]) > 0, "kube-scheduler never asked the extender, and would not have told"
 
 

@@ -30,7 +30,7 @@ static struct extender_snapshot *make_snapshot(void)
 							      .carbon_p50 = carbon[i],
 							      .price_p50 = price };
 	}
-	return extender_snapshot_new(nodes, ARRAY_LEN(nodes), list, 2);
+	return extender_snapshot_new(nodes, ARRAY_LEN(nodes), list, 2, HOUR_MS);
 }
 
 static void check_json(struct str text, const char *what)

@@ -70,7 +70,12 @@ def test_deferred_until_clean_and_completed(
     """A job with a deadline waits, suspended, for the clean slots and is then released, runs and completes."""
     regions(api, clock, london=CLEAN_LATER)
     operator()
-    api.create(carbon_aware_job("train", expectedDurationSeconds=1800, maxDelaySeconds=6 * 3600, powerWattsPerPod=1000))
+    # Named, so that its pod runs there, too: the other nodes have no GridRegion.
+    api.create(
+        carbon_aware_job(
+            "train", expectedDurationSeconds=1800, maxDelaySeconds=6 * 3600, powerWattsPerPod=1000, homeRegion="london"
+        )
+    )
     caj = api.wait("carbonawarejobs", "train", lambda c: state(c) == "Deferred", what="is deferred")
     planned = parse_time(caj["status"]["plan"]["segments"][0]["startTime"])
     clean = int(clock.origin) // 1800 * 1800 + 3 * 1800

@@ -63,7 +63,7 @@ def test_crd_missing_at_start_and_uninstall(
 def documented_steps() -> list[tuple[str, str]]:
     """The commands of docs/uninstall.md about jobs and kinds, in order, each with its step's name."""
     text = (ROOT / "docs" / "uninstall.md").read_text()
-    lines = [line.strip() for line in text.splitlines() if line.startswith("    kubectl ")]
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("kubectl ")]
     steps = [("release", "annotate caj"), ("detach", "delete caj"), ("kinds", "delete crd")]
     found = [(name, line) for line in lines for name, start in steps if line.startswith(f"kubectl {start}")]
     assert [name for name, _ in found] == ["release", "detach", "kinds"]

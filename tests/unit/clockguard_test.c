@@ -1,75 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A virtual clock runs against a loopback API server, or where a ConfigMap says so, and nowhere else. */
+/* pkg/k8s/clockguard: a virtual clock is refused where people might rely on the cluster. */
 #include "fake_api.h"
 
 #include "http/client.h"
 #include "k8s/clockguard.h"
 
-static const struct clock fast = { .origin_ms = 0, .factor = 60 };
+#define ELSEWHERE false
+#define LOOPBACK true
 
-/* arg: the status to answer the ConfigMap with. */
-static void answer(struct fake *f, const struct fake_request *r, void *arg)
+/* The API server's answer about the ConfigMap. */
+static void serve(struct fake *f, const struct fake_request *r, void *arg)
 {
+	const int *status = arg;
+
 	(void)f;
-	assert_string_equal(r->target, "/api/v1/namespaces/system/configmaps/" CLOCKGUARD_CONFIGMAP);
-	if (*(int *)arg == 200)
+	assert_string_equal(r->target, "/api/v1/namespaces/ns/configmaps/loadshift-virtual-clock");
+	if (*status == 200)
 		fake_reply(r->fd, 200,
-			   "{\"metadata\":{\"name\":\"" CLOCKGUARD_CONFIGMAP "\",\"namespace\":\"system\"}}");
+			   "{\"metadata\":{\"name\":\"loadshift-virtual-clock\",\"namespace\":\"ns\",\"uid\":\"u\","
+			   "\"resourceVersion\":\"1\"}}");
 	else
-		fake_status(r->fd, *(int *)arg, "Whatever", "no such luck");
+		fake_status(r->fd, *status, "NotFound", "not found");
 }
 
-/* Asks as a program whose API server is elsewhere would. */
-static int check(const struct clock *clock, int status, bool loopback, struct error *err)
+static enum error_code check(int status, bool loopback, int32_t factor, int *ret_requests, char message[320])
 {
-	static const struct k8s_options options = { .field_manager = "tester", .timeout_ms = 5000 };
-	struct fake *f = fake_start(answer, &status);
-	struct k8s *k = fake_k8s(f, "{}", &options);
-	int result;
+	struct fake *f = fake_start(serve, &status);
+	struct k8s *k = fake_k8s(f, "{\"token\":\"t\"}", &(struct k8s_options){ .field_manager = "test" });
+	struct clock clock = { clock_wall_ms(), factor };
+	struct error err = ERROR_INIT;
 
-	/* fake_k8s() is always on loopback. */
+	/* The fake server has only a loopback address; what the guard goes by is what auth found out about it. */
 	((struct k8s_auth *)(uintptr_t)k8s_auth(k))->loopback = loopback;
-	result = clockguard_check(k, clock, "system", err);
-	assert_int_equal(atomic_load(&f->requests), loopback || clock_is_real(clock) ? 0 : 1);
+	int failed = clockguard_check(k, &clock, "ns", &err);
+	*ret_requests = atomic_load(&f->requests);
+	(void)snprintf(message, 320, "%s", err.msg);
 	k8s_free(k);
 	fake_stop(f);
-	return result;
+	assert_int_equal(failed, err.code == ERR_NONE ? 0 : -1);
+	return err.code;
 }
 
-static void the_real_clock_is_always_right(void **state)
+static void the_real_clock_asks_nobody(void **state)
 {
-	struct error err = ERROR_INIT;
-	struct clock real = CLOCK_REAL;
+	char message[320];
+	int requests;
 
 	(void)state;
-	assert_int_equal(check(&real, 404, false, &err), 0);
-	assert_int_equal(check(&real, 404, true, &err), 0);
+	assert_int_equal(check(404, ELSEWHERE, 1, &requests, message), ERR_NONE);
+	assert_int_equal(requests, 0);
 }
 
-static void loopback_may_have_any_clock(void **state)
+static void loopback_is_enough(void **state)
 {
-	struct error err = ERROR_INIT;
+	char message[320];
+	int requests;
 
 	(void)state;
-	assert_int_equal(check(&fast, 404, true, &err), 0);
+	assert_int_equal(check(404, LOOPBACK, 240, &requests, message), ERR_NONE);
+	assert_int_equal(requests, 0);
 }
 
-static void elsewhere_the_configmap_decides(void **state)
+static void elsewhere_it_needs_the_configmap(void **state)
 {
-	struct error err = ERROR_INIT;
+	char message[320];
+	int requests;
 
 	(void)state;
-	assert_int_equal(check(&fast, 200, false, &err), 0);
-	assert_int_equal(check(&fast, 404, false, &err), -1);
-	assert_int_equal(err.code, ERR_DENIED);
-	assert_non_null(strstr(err.msg, "system"));
-	assert_non_null(strstr(err.msg, CLOCKGUARD_CONFIGMAP));
-	assert_int_equal(check(&fast, 403, false, &err), -1);
-	assert_int_equal(err.code, ERR_DENIED);
-	assert_non_null(strstr(err.msg, "no such luck"));
+	assert_int_equal(check(200, ELSEWHERE, 2, &requests, message), ERR_NONE);
+	assert_int_equal(check(404, ELSEWHERE, 2, &requests, message), ERR_DENIED);
+	assert_non_null(strstr(message, "clock.factor is not 1"));
+	assert_non_null(strstr(message, "loadshift-virtual-clock"));
+	assert_non_null(strstr(message, "namespace ns"));
 }
 
-static int setup(void **state)
+/* Not to know is not to be allowed. */
+static void no_answer_is_a_no(void **state)
+{
+	char message[320];
+	int requests;
+
+	(void)state;
+	assert_int_equal(check(403, ELSEWHERE, 2, &requests, message), ERR_DENIED);
+	assert_int_equal(check(503, ELSEWHERE, 2, &requests, message), ERR_UNAVAILABLE);
+	assert_non_null(strstr(message, "ConfigMap ns/loadshift-virtual-clock is needed"));
+}
+
+static int group_setup(void **state)
 {
 	struct error err = ERROR_INIT;
 
@@ -77,20 +94,14 @@ static int setup(void **state)
 	return http_client_global_init(&err);
 }
 
-static int teardown(void **state)
-{
-	(void)state;
-	http_client_global_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(the_real_clock_is_always_right),
-		cmocka_unit_test(loopback_may_have_any_clock),
-		cmocka_unit_test(elsewhere_the_configmap_decides),
+		cmocka_unit_test(the_real_clock_asks_nobody),
+		cmocka_unit_test(loopback_is_enough),
+		cmocka_unit_test(elsewhere_it_needs_the_configmap),
+		cmocka_unit_test(no_answer_is_a_no),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, group_setup, NULL);
 }

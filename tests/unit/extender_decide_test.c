@@ -105,14 +105,23 @@ static void looks_ahead_over_the_expected_duration(void **state)
 
 static void what_is_not_known_gets_the_lowest_score(void **state)
 {
+	struct grid_source fetched = { .metric = "carbon", .fetched_ms = NOW - FIXTURE_MAX_AGE_MS };
 	struct fixture *f = *state;
 
 	three_regions(f);
-	/* Stale: issued more than six hours ago. */
-	f->regions[0].r.forecast.issued_ms = NOW - EXTENDER_MAX_AGE_MS - 1;
+	/* Stale: fetched, or where that is not said issued, more than six hours ago. */
+	f->regions[0].r.forecast.issued_ms = NOW - FIXTURE_MAX_AGE_MS - 1;
 	fixture_build(f, 1);
 	assert_string_equal(scores(f, ANY), "0 10 0 0");
-	f->regions[0].r.forecast.issued_ms = NOW - EXTENDER_MAX_AGE_MS;
+	f->regions[0].r.sources = &fetched;
+	f->regions[0].r.n_sources = 1;
+	fixture_build(f, 1);
+	assert_string_equal(scores(f, ANY), "10 5 0 0");
+	fetched.fetched_ms = NOW - FIXTURE_MAX_AGE_MS - 1;
+	fixture_build(f, 1);
+	assert_string_equal(scores(f, ANY), "0 10 0 0");
+	f->regions[0].r.n_sources = 0;
+	f->regions[0].r.forecast.issued_ms = NOW - FIXTURE_MAX_AGE_MS;
 	fixture_build(f, 1);
 	assert_string_equal(scores(f, ANY), "10 5 0 0");
 	/* The present slot has no value. */

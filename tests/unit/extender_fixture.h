@@ -13,6 +13,7 @@
 
 /* 2023-11-14T22:00:00Z, the beginning of a slot. */
 #define NOW INT64_C(1699999200000)
+#define FIXTURE_MAX_AGE_MS (6 * HOUR_MS)
 #define FIXTURE_SLOTS 96
 #define FIXTURE_REGIONS 6
 
@@ -78,7 +79,7 @@ static inline void fixture_build(struct fixture *f, int each)
 	}
 	nodes[n++] = (struct extender_node){ STR("x1"), -1 };
 	extender_snapshot_unref(f->snapshot);
-	f->snapshot = extender_snapshot_new(nodes, n, regions, f->n_regions);
+	f->snapshot = extender_snapshot_new(nodes, n, regions, f->n_regions, FIXTURE_MAX_AGE_MS);
 }
 
 static inline int fixture_setup(void **state)

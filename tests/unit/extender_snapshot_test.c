@@ -24,7 +24,7 @@ static void finds_every_name_and_no_other(void **state)
 		nodes[i] = (struct extender_node){
 			str_from(xasprintf("%.*s%d", i % 30, "ip-10-0-node.pool.region.cloud.example", i)), i % 3 - 1
 		};
-	s = extender_snapshot_new(nodes, N, regions, 2);
+	s = extender_snapshot_new(nodes, N, regions, 2, 0);
 	assert_int_equal(s->n_nodes, N);
 	for (int i = 0; i < N; i++)
 		assert_int_equal(extender_snapshot_region(s, nodes[i].name), i % 3 == 0 ? 2 : i % 3 - 1);
@@ -41,24 +41,23 @@ static void finds_every_name_and_no_other(void **state)
 
 static void takes_odd_input(void **state)
 {
-	struct extender_node nodes[4] = { { STR("twice"), 0 }, { STR("twice"), -1 }, { STR(""), 0 }, { STR_NULL, 0 } };
 	_cleanup_free_ char *longest = xmalloc(300);
+	struct extender_node nodes[3] = { { STR("twice"), 0 }, { STR("twice"), -1 }, { str_of(longest, 253), 0 } };
 	struct extender_snapshot *s;
 	struct fixture *f = *state;
 	const struct gridregion *region = &f->regions[0].r;
 
 	fixture_add(f, "a", 1, 1);
 	memset(longest, 'n', 300);
-	s = extender_snapshot_new(NULL, 0, NULL, 0);
+	s = extender_snapshot_new(NULL, 0, NULL, 0, 0);
 	assert_int_equal(extender_snapshot_region(s, STR("anything")), 0);
 	extender_snapshot_unref(s);
-	nodes[2].name = str_of(longest, EXTENDER_MAX_NAME);
-	nodes[3].name = str_of(longest, EXTENDER_MAX_NAME + 1);
-	s = extender_snapshot_new(nodes, ARRAY_LEN(nodes), &region, 1);
+	s = extender_snapshot_new(nodes, ARRAY_LEN(nodes), &region, 1, 0);
 	assert_int_equal(s->n_nodes, 2);
 	assert_int_equal(extender_snapshot_region(s, STR("twice")), 0);
-	assert_int_equal(extender_snapshot_region(s, nodes[2].name), 0);
-	assert_int_equal(extender_snapshot_region(s, nodes[3].name), 1);
+	assert_int_equal(extender_snapshot_region(s, str_of(longest, 253)), 0);
+	assert_int_equal(extender_snapshot_region(s, str_of(longest, 254)), 1);
+	assert_int_equal(extender_snapshot_region(s, STR_NULL), 1);
 	extender_snapshot_unref(s);
 	extender_snapshot_unref(NULL);
 }
@@ -77,7 +76,7 @@ static void too_many_regions_are_left_out(void **state)
 		all[i].r.forecast.start_ms = TIME_NONE;
 		regions[i] = &all[i].r;
 	}
-	s = extender_snapshot_new(nodes, 2, regions, N);
+	s = extender_snapshot_new(nodes, 2, regions, N, 0);
 	assert_int_equal(s->n_regions, EXTENDER_MAX_REGIONS);
 	assert_int_equal(extender_snapshot_region(s, STR("last")), EXTENDER_MAX_REGIONS - 1);
 	assert_int_equal(extender_snapshot_region(s, STR("beyond")), EXTENDER_MAX_REGIONS);
@@ -139,7 +138,7 @@ static struct extender_snapshot *snapshot_of(const struct fixture *f, int region
 	const struct gridregion *regions[2] = { &f->regions[0].r, &f->regions[1].r };
 	struct extender_node node = { STR("node"), region };
 
-	return extender_snapshot_new(&node, 1, regions, 2);
+	return extender_snapshot_new(&node, 1, regions, 2, 0);
 }
 
 static void *read_snapshots(void *arg)

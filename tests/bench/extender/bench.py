@@ -193,7 +193,15 @@ def measure(server: Server, client: Path, body: Path, seconds: int, tls: tuple[P
     return result
 
 
-def bench(build: Path, directory: Path, kubeconfig: Path, client: Path, seconds: int, rounds: int, tls: tuple[Path, Path] | None) -> None:
+def bench(
+    build: Path,
+    directory: Path,
+    kubeconfig: Path,
+    client: Path,
+    seconds: int,
+    rounds: int,
+    tls: tuple[Path, Path] | None,
+) -> None:
     bodies = {size: directory / f"body-{size}.json" for size in SIZES}
     for size, path in bodies.items():
         path.write_bytes(request_body(size))
