@@ -9,13 +9,12 @@
 #include "base/alloc.h"
 #include "config/config.h"
 #include "extender/extender.h"
+#include "http/ops.h"
 #include "k8s/clockguard.h"
 #include "log/log.h"
-#include "metrics/metrics.h"
 
 /* How long open requests may take at the end; the scheduler's own timeout is far shorter. */
 #define GRACE_MS (5 * SECOND_MS)
-#define MAX_METRICS ((size_t)4 * 1024 * 1024)
 
 struct options {
 	char *kubeconfig;
@@ -79,35 +78,15 @@ struct program {
 	struct k8s *k;
 	struct http_loop *loop;
 	struct extender *extender;
-	struct http_server *server, *metrics, *probes;
-	_Atomic(bool) stopping;
+	struct http_server *server;
+	struct ops *ops;
 };
 
-static void handle_metrics(struct http_exchange *x, void *arg)
+static const char *not_ready(void *arg)
 {
-	struct buf out = BUF_INIT(MAX_METRICS);
+	const struct program *p = arg;
 
-	(void)arg;
-	metrics_write(&out);
-	http_reply_take(x, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
-}
-
-static void handle_health(struct http_exchange *x, void *arg)
-{
-	(void)arg;
-	http_reply(x, 200, "text/plain", STR("ok\n"));
-}
-
-static void handle_ready(struct http_exchange *x, void *arg)
-{
-	struct program *p = arg;
-
-	if (p->stopping)
-		http_reply(x, 503, "text/plain", STR("shutting down\n"));
-	else if (!extender_synced(p->extender))
-		http_reply(x, 503, "text/plain", STR("Nodes and GridRegions have not been listed yet\n"));
-	else
-		http_reply(x, 200, "text/plain", STR("ok\n"));
+	return extender_synced(p->extender) ? NULL : "Nodes and GridRegions have not been listed yet";
 }
 
 static int connect_cluster(struct program *p, struct error *err)
@@ -125,10 +104,8 @@ static int connect_cluster(struct program *p, struct error *err)
 	return clockguard_check(p->k, &p->clock, namespace, err);
 }
 
-/* The routes are static because a server borrows them; what they need comes as arg. */
-static int start_servers(struct program *p, struct http_route probes[2], struct error *err)
+static int start_servers(struct program *p, struct error *err)
 {
-	static const struct http_route metrics[] = { { "GET", "/metrics", 0, handle_metrics, NULL } };
 	const struct options *o = &p->options;
 	struct http_server_config cfg = { .name = "extender",
 					  .address = o->address,
@@ -136,54 +113,40 @@ static int start_servers(struct program *p, struct http_route probes[2], struct 
 					  .cert_file = o->cert_file,
 					  .key_file = o->key_file,
 					  .client_ca_file = o->client_ca_file };
+	struct ops_config ops = { .metrics_address = o->metrics_address,
+				  .metrics_port = (int)o->metrics_port,
+				  .probes_address = o->probes_address,
+				  .probes_port = (int)o->probes_port,
+				  .not_ready = not_ready,
+				  .arg = p };
 
 	if (!o->cert_file != !o->key_file)
 		return error_set(err, ERR_INVALID, "tls.certFile and tls.keyFile: set both or neither");
 	if (o->client_ca_file && !o->cert_file)
 		return error_set(err, ERR_INVALID, "tls.clientCaFile needs tls.certFile and tls.keyFile");
 	cfg.routes = extender_routes(p->extender, &cfg.n_routes);
-	if (http_server_new(&cfg, &p->server, err))
-		return -1;
-	cfg = (struct http_server_config){ .name = "metrics",
-					   .address = o->metrics_address,
-					   .port = (int)o->metrics_port,
-					   .routes = metrics,
-					   .n_routes = 1,
-					   .max_connections = 32 };
-	if (http_server_new(&cfg, &p->metrics, err))
-		return -1;
-	probes[0] = (struct http_route){ "GET", "/healthz", 0, handle_health, p };
-	probes[1] = (struct http_route){ "GET", "/readyz", 0, handle_ready, p };
-	cfg = (struct http_server_config){ .name = "probes",
-					   .address = o->probes_address,
-					   .port = (int)o->probes_port,
-					   .routes = probes,
-					   .n_routes = 2,
-					   .max_connections = 32 };
-	return http_server_new(&cfg, &p->probes, err);
+	return http_server_new(&cfg, &p->server, err) || ops_new(&ops, &p->ops, err) ? -1 : 0;
 }
 
 static int serve(struct program *p, const sigset_t *signals, struct error *err)
 {
-	struct http_route probes[2];
 	char server[256];
 	int signal = 0;
 
 	if (connect_cluster(p, err) || http_loop_new(&p->loop, err))
 		return -1;
 	p->extender = extender_new(p->k, p->loop, &p->clock, p->options.max_forecast_age_ms);
-	if (start_servers(p, probes, err))
+	if (start_servers(p, err))
 		return -1;
 	extender_start(p->extender);
 	(void)str_copy(server, sizeof(server), str_from(k8s_auth(p->k)->server));
 	log_info("serving", LOG_I64("port", http_server_port(p->server)), LOG_BOOL("tls", p->options.cert_file != NULL),
-		 LOG_I64("metricsPort", http_server_port(p->metrics)),
-		 LOG_I64("probesPort", http_server_port(p->probes)), LOG_STR("apiServer", server),
-		 LOG_I64("clockFactor", p->clock.factor));
+		 LOG_I64("metricsPort", ops_metrics_port(p->ops)), LOG_I64("probesPort", ops_probes_port(p->ops)),
+		 LOG_STR("apiServer", server), LOG_I64("clockFactor", p->clock.factor));
 	if (sigwait(signals, &signal))
 		signal = 0;
 	log_info("stopping", LOG_STR("signal", signal == SIGINT ? "SIGINT" : "SIGTERM"));
-	p->stopping = true;
+	ops_shut_down(p->ops);
 	return 0;
 }
 
@@ -193,8 +156,7 @@ static void release(struct program *p)
 	http_server_free(p->server, GRACE_MS);
 	if (p->extender)
 		extender_stop(p->extender);
-	http_server_free(p->metrics, 0);
-	http_server_free(p->probes, 0);
+	ops_free(p->ops);
 	if (p->loop)
 		http_loop_free(p->loop);
 	extender_free(p->extender);

@@ -15,16 +15,19 @@ struct integral {
 	bool carbon_known, cost_known;
 };
 
-#define INTEGRAL_INIT { .carbon_known = true, .cost_known = true }
+#define INTEGRAL_INIT                                    \
+	{                                                \
+		.carbon_known = true, .cost_known = true \
+	}
 
 /* The value of one region at one time: what was recorded if that is still there, else the forecast. */
 static int32_t carbon_at(const struct grid_view *v, int region, int64_t ms)
 {
 	int32_t value = grid_recent_carbon_at(&v->regions[region]->recent, ms);
 
-	return value != GRID_UNKNOWN ? value
-				     : grid_forecast_at(&v->regions[region]->forecast,
-							v->regions[region]->forecast.carbon_p50, ms);
+	return value != GRID_UNKNOWN
+		       ? value
+		       : grid_forecast_at(&v->regions[region]->forecast, v->regions[region]->forecast.carbon_p50, ms);
 }
 
 static int32_t price_at(const struct grid_view *v, int region, int64_t ms)
@@ -33,9 +36,9 @@ static int32_t price_at(const struct grid_view *v, int region, int64_t ms)
 		return GRID_UNKNOWN;
 	int32_t value = grid_recent_price_at(&v->regions[region]->recent, ms);
 
-	return value != GRID_UNKNOWN ? value
-				     : grid_forecast_at(&v->regions[region]->forecast,
-							v->regions[region]->forecast.price_p50, ms);
+	return value != GRID_UNKNOWN
+		       ? value
+		       : grid_forecast_at(&v->regions[region]->forecast, v->regions[region]->forecast.price_p50, ms);
 }
 
 /* The allocatable-weighted mean over the regions with nodes, or one region's own value. */
@@ -208,8 +211,8 @@ struct caj_saving account_expected_saving(const struct caj_status *status)
 	/* The spec was edited since: the frozen baseline is scaled to the work as it is now. */
 	if (base.energy_known && plan->energy_known && base.energy_milliwatt_hours > 0 &&
 	    base.energy_milliwatt_hours != plan->energy_milliwatt_hours) {
-		base.carbon_milligrams = i64_mul_div(base.carbon_milligrams, plan->energy_milliwatt_hours,
-						     base.energy_milliwatt_hours);
+		base.carbon_milligrams =
+			i64_mul_div(base.carbon_milligrams, plan->energy_milliwatt_hours, base.energy_milliwatt_hours);
 		base.cost_micros =
 			i64_mul_div(base.cost_micros, plan->energy_milliwatt_hours, base.energy_milliwatt_hours);
 	}
@@ -217,7 +220,8 @@ struct caj_saving account_expected_saving(const struct caj_status *status)
 }
 
 /* The same energy, spread evenly over a window of the same length at another time or place. */
-static struct caj_figures run_elsewhere(const struct grid_view *v, int region, const struct caj_run *run, int64_t shift_ms)
+static struct caj_figures run_elsewhere(const struct grid_view *v, int region, const struct caj_run *run,
+					int64_t shift_ms)
 {
 	struct integral integral = INTEGRAL_INIT;
 
@@ -243,7 +247,8 @@ static struct caj_figures at_home_now(const struct grid_view *v, int home, const
 	return sum;
 }
 
-static struct caj_figures at_baseline_then(const struct grid_view *v, int home, const struct account *a, int64_t shift_ms)
+static struct caj_figures at_baseline_then(const struct grid_view *v, int home, const struct account *a,
+					   int64_t shift_ms)
 {
 	struct caj_figures sum = { .energy_known = true, .carbon_known = true, .cost_known = true };
 
@@ -280,8 +285,7 @@ static const char *source_in_words(const struct grid_view *v, const struct accou
 		if (cstr_eq(r->sources[i].metric, "carbon"))
 			provider = r->sources[i].provider;
 	}
-	int slot = r->recent.start_ms != TIME_NONE
-			   ? (int)((a->runs[0].start_ms - r->recent.start_ms) / SLOT_MS) : -1;
+	int slot = r->recent.start_ms != TIME_NONE ? (int)((a->runs[0].start_ms - r->recent.start_ms) / SLOT_MS) : -1;
 	bool actual = slot >= 0 && slot < r->recent.n && r->recent.kind && r->recent.kind[slot] == GRID_KIND_ACTUAL;
 	return arena_printf(arena, "%s %s, %s", provider ? provider : "unknown",
 			    r->basis.resolution[0] ? r->basis.resolution : "unknown resolution",

@@ -38,7 +38,7 @@ struct account {
 	struct caj_figures total;
 	struct caj_savings savings;
 	const char *carbon_source; /* in the arena */
-	const char *cost_basis;	   /* "Tariff" | "Shadow" | "None": the weakest of all places */
+	const char *cost_basis;    /* "Tariff" | "Shadow" | "None": the weakest of all places */
 };
 
 /*
@@ -58,7 +58,8 @@ void account_again(const struct grid_view *v, const struct caj_status *status, i
 /* Baseline minus plan, as expected; the frozen baseline is scaled to the plan's energy. */
 struct caj_saving account_expected_saving(const struct caj_status *status);
 
-/* One of the last two runs, with the energy of both; its region is NULL when theirs differ. False = there are not two. */
+/* One of the last two runs, with the energy of both; its region is NULL when theirs differ. False = there are not two.
+ */
 bool account_merge_last(struct caj_run *runs, int *n_runs);
 
 /* Adds the intervals of pods that are gone to runs[], one run per region and Job; energy, carbon and cost so far. */

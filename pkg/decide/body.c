@@ -24,7 +24,7 @@ static const struct json *present(const struct json *object, const char *key)
 static int copy_members(struct json_writer *w, struct str text, const struct json *object, const char *path,
 			const char *const *skip, struct error *err)
 {
-	json_each(member, object) {
+	json_each (member, object) {
 		struct str raw;
 		bool ours = false;
 
@@ -34,7 +34,8 @@ static int copy_members(struct json_writer *w, struct str text, const struct jso
 		if (ours || json_get(object, json_key(member)) != member)
 			continue;
 		if (!*json_key(member) || strchr(json_key(member), '.'))
-			return error_set(err, ERR_INVALID, "%s has the field \"%s\", which no Job has", path, json_key(member));
+			return error_set(err, ERR_INVALID, "%s has the field \"%s\", which no Job has", path,
+					 json_key(member));
 		_cleanup_free_ char *at = xasprintf("%s.%s", path, json_key(member));
 		if (json_raw_at(text, at, &raw, err))
 			return -1;
@@ -50,7 +51,7 @@ static int write_pairs(struct json_writer *w, const char *key, const struct json
 	if (users && !json_is_object(users))
 		return template_error(err, field, "an object of strings", users);
 	jw_object(w, key);
-	json_each(member, users) {
+	json_each (member, users) {
 		bool taken = json_get(users, json_key(member)) != member;
 
 		for (size_t i = 0; i < n; i++)
@@ -93,9 +94,10 @@ static int write_metadata(struct json_writer *w, const struct carbonawarejob *ca
 	if (json_i64(ttl, &value) && value >= 0 && value <= INT32_MAX)
 		(void)snprintf(seconds, sizeof(seconds), "%" PRId64, value);
 	else if (ttl && !json_is_null(ttl))
-		return error_set(err, ERR_INVALID,
-				 "spec.jobTemplate.spec.ttlSecondsAfterFinished must be a whole number of seconds from 0 to %d",
-				 INT32_MAX);
+		return error_set(
+			err, ERR_INVALID,
+			"spec.jobTemplate.spec.ttlSecondsAfterFinished must be a whole number of seconds from 0 to %d",
+			INT32_MAX);
 	const struct pair annotations[] = { { ANNOTATION_TEMPLATE_HASH, hash },
 					    { ANNOTATION_JOB_TTL, *seconds ? seconds : NULL },
 					    { ANNOTATION_RELEASED, NULL },
@@ -122,8 +124,8 @@ static int write_pod_metadata(struct json_writer *w, const struct carbonawarejob
 	const struct caj_spec *s = &caj->spec;
 	const struct pair labels[] = { { LABEL_CAJ, caj->obj.meta.name } };
 	char weights[96], duration[24], carbon[DECIMAL_TEXT], price[DECIMAL_TEXT];
-	int64_t duration_ms = s->expected_duration_ms != TIME_NONE ? s->expected_duration_ms
-								   : s->template_active_deadline_ms;
+	int64_t duration_ms =
+		s->expected_duration_ms != TIME_NONE ? s->expected_duration_ms : s->template_active_deadline_ms;
 	struct pair annotations[4];
 	size_t n = 0;
 
@@ -151,8 +153,8 @@ static int write_pod_metadata(struct json_writer *w, const struct carbonawarejob
 	return 0;
 }
 
-static int write_spec(struct json_writer *w, const struct carbonawarejob *caj, struct str text,
-		      const struct json *spec, struct error *err)
+static int write_spec(struct json_writer *w, const struct carbonawarejob *caj, struct str text, const struct json *spec,
+		      struct error *err)
 {
 	static const char *const ours[] = { "suspend", "ttlSecondsAfterFinished", "template", NULL };
 	static const char *const ours_template[] = { "metadata", NULL };
@@ -344,7 +346,8 @@ static void write_affinity(struct json_writer *w, const struct job *job, const s
 		prefer(w, shape, a);
 }
 
-/* A write of another version than the current one is a conflict (409); a failed "test" would be 422, like a bad patch. */
+/* A write of another version than the current one is a conflict (409); a failed "test" would be 422, like a bad patch.
+ */
 static void precondition(struct json_writer *w, const struct job *job)
 {
 	op_string(w, "replace", "/metadata/resourceVersion", job->obj.meta.resource_version);
@@ -356,8 +359,7 @@ static bool has_annotations(const struct job *job)
 	return job->obj.meta.annotations.len > 0;
 }
 
-void body_release_job(const struct job *job, const struct plan_affinity *affinity, int64_t released_ms,
-		      struct buf *out)
+void body_release_job(const struct job *job, const struct plan_affinity *affinity, int64_t released_ms, struct buf *out)
 {
 	struct json_writer w = json_writer(out);
 	char released[TIME_TEXT];

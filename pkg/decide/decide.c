@@ -11,7 +11,7 @@ struct ctx {
 	struct arena *arena;
 	struct caj_decision *d;
 	struct caj_status *s; /* &d->status */
-	bool waiting;	      /* nothing that is known now is worth a write */
+	bool waiting;         /* nothing that is known now is worth a write */
 };
 
 /* Bytes of a condition's reason and of the explanation that the schema takes. */
@@ -108,8 +108,9 @@ static bool is_hard(const struct ctx *c)
 {
 	const struct caj_spec *s = &c->o->caj->spec;
 
-	return !is_override(c) && ((s->max_carbon.set && s->max_carbon.hard) || (s->max_price.set && s->max_price.hard) ||
-				   (s->min_renewable.set && s->min_renewable.hard));
+	return !is_override(c) &&
+	       ((s->max_carbon.set && s->max_carbon.hard) || (s->max_price.set && s->max_price.hard) ||
+		(s->min_renewable.set && s->min_renewable.hard));
 }
 
 /* The latest start; for a job that is not deferred its earliest. */
@@ -276,10 +277,12 @@ static void accept(struct ctx *c)
 		return;
 	}
 	cond(c, COND_ACCEPTED, true, "TemplateChanged",
-	     "spec.jobTemplate was changed after the Job was created: the Job keeps the first one; delete and apply this "
+	     "spec.jobTemplate was changed after the Job was created: the Job keeps the first one; delete and apply "
+	     "this "
 	     "object to use the new one");
 	if (!was)
-		event(c, true, "TemplateChanged", "spec.jobTemplate was changed after the Job was created and has no effect");
+		event(c, true, "TemplateChanged",
+		      "spec.jobTemplate was changed after the Job was created and has no effect");
 }
 
 /* The Job's own condition, in its words; here it is set from the moment the user asks for it. */
@@ -534,8 +537,9 @@ static void decide_start_blocked(struct ctx *c)
 		cond_clear(c, COND_START_BLOCKED, "PodRunning", "");
 	} else if (o->released_for_real_ms >= CAJ_START_BLOCKED_MS) {
 		const char *why = o->pods.unscheduled_message ? o->pods.unscheduled_message
-				  : o->pods.active == 0 ? "the Job has created no pod: look at its events for quota or admission"
-							: "pods are scheduled but do not run";
+				  : o->pods.active == 0
+					  ? "the Job has created no pod: look at its events for quota or admission"
+					  : "pods are scheduled but do not run";
 		if (!condition_is_true(&c->s->conditions, COND_START_BLOCKED))
 			event(c, true, "StartBlocked", why);
 		cond(c, COND_START_BLOCKED, true, o->pods.unscheduled_message ? "Unschedulable" : "NoPodRunning", why);
@@ -556,8 +560,9 @@ static void decide_released_suspended(struct ctx *c, int64_t mark, int64_t recor
 	bool by_other = has_reason(c, COND_RELEASED, "UnsuspendedByOther");
 
 	if (mark == recorded || by_other) {
-		const char *text = "SuspendedByOther: somebody else suspended the Job after its release; unsuspend the Job "
-				   "to go on";
+		const char *text =
+			"SuspendedByOther: somebody else suspended the Job after its release; unsuspend the Job "
+			"to go on";
 
 		mirror_suspended(c, true);
 		cond_clear(c, COND_START_BLOCKED, "JobSuspended", "");
@@ -566,7 +571,8 @@ static void decide_released_suspended(struct ctx *c, int64_t mark, int64_t recor
 	} else if (mark > recorded) {
 		c->waiting = true;
 	} else if (is_hard(c) && c->o->now_ms - recorded > CAJ_RELEASE_VALID_MS) {
-		take_back(c, "NotCarriedOut", "the release was recorded but not carried out in time for its hard limits");
+		take_back(c, "NotCarriedOut",
+			  "the release was recorded but not carried out in time for its hard limits");
 		c->d->check_job = true;
 	} else {
 		c->d->action = CAJ_RELEASE_JOB;
@@ -590,8 +596,8 @@ static void decide_released(struct ctx *c)
 	watch_deadline(c, c->s->released_ms);
 	decide_start_blocked(c);
 	bool blocked = condition_is_true(&c->s->conditions, COND_START_BLOCKED);
-	(void)ready(c, !blocked, "Running", blocked ? condition_find(&c->s->conditions, COND_START_BLOCKED)->message
-						    : c->s->explanation);
+	(void)ready(c, !blocked, "Running",
+		    blocked ? condition_find(&c->s->conditions, COND_START_BLOCKED)->message : c->s->explanation);
 }
 
 /* A Job that has ended, by its own words. */
@@ -647,14 +653,17 @@ static void decide_without_job(struct ctx *c)
 	const struct caj_observed *o = c->o;
 
 	if (c->s->job_uid)
-		finish_deleted(c, "the Job was deleted before it finished; it is never created again: delete and apply this "
-				  "object to run it anew");
+		finish_deleted(
+			c, "the Job was deleted before it finished; it is never created again: delete and apply this "
+			   "object to run it anew");
 	else if (o->refusal.reason)
 		refuse(c, o->refusal.reason, o->refusal.message);
 	else if (o->foreign_job)
 		refuse(c, "JobNameTaken",
-		       arena_printf(c->arena, "there is a Job of the same name that belongs to %s: give this object "
-				    "another metadata.name or delete that Job", o->foreign_job));
+		       arena_printf(c->arena,
+				    "there is a Job of the same name that belongs to %s: give this object "
+				    "another metadata.name or delete that Job",
+				    o->foreign_job));
 	else if (o->template_error)
 		refuse(c, "InvalidTemplate",
 		       arena_printf(c->arena, "spec.jobTemplate makes no valid Job: %s", o->template_error));
@@ -681,7 +690,8 @@ static void decide_kueue(struct ctx *c)
 {
 	if (c->o->job->suspend || c->o->caj->spec.suspend) {
 		refuse(c, "ManagedByKueue",
-		       arena_printf(c->arena, "the Job has the Kueue queue %s: Kueue owns its suspend field and starts it",
+		       arena_printf(c->arena,
+				    "the Job has the Kueue queue %s: Kueue owns its suspend field and starts it",
 				    c->o->job->kueue_queue));
 		return;
 	}
@@ -797,7 +807,7 @@ void caj_decide(const struct caj_observed *o, struct arena *arena, struct caj_de
 
 const char *caj_action_name(enum caj_action a)
 {
-	static const char *const names[] = { "nothing",	    "create-job", "write-status", "release-job",
+	static const char *const names[] = { "nothing",     "create-job",  "write-status", "release-job",
 					     "suspend-job", "set-job-ttl", "delete" };
 
 	return names[a];

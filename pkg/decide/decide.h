@@ -42,27 +42,27 @@
 
 /* What the job's pods tell. */
 struct caj_pod_summary {
-	int running;		      /* phase Running, or ended after running */
-	int active;		      /* not ended, not being deleted */
+	int running;                     /* phase Running, or ended after running */
+	int active;                      /* not ended, not being deleted */
 	const char *unscheduled_message; /* the scheduler's own text of one that waits; NULL = none */
 };
 
 struct caj_observed {
 	int64_t now_ms; /* domain */
 	const struct carbonawarejob *caj;
-	const struct job *job; /* NULL = there is none of that name that is ours */
-	const char *foreign_job; /* there is a Job of that name that is not ours: whose; NULL = no */
+	const struct job *job;      /* NULL = there is none of that name that is ours */
+	const char *foreign_job;    /* there is a Job of that name that is not ours: whose; NULL = no */
 	const char *template_error; /* creating the Job was refused: the API server's words; NULL = not */
 	const char *template_hash;  /* of spec.jobTemplate now, when it was read anew; NULL = not read */
 	struct caj_timing timing;
-	struct caj_refusal refusal; /* of timing and place */
+	struct caj_refusal refusal;    /* of timing and place */
 	const struct plan_entry *plan; /* NULL = not planned by this process yet */
 	struct caj_pod_summary pods;
-	int64_t released_for_real_ms; /* since the release patch; for StartBlocked */
+	int64_t released_for_real_ms;  /* since the release patch; for StartBlocked */
 	const struct account *account; /* of what ran so far; NULL = nothing did */
-	bool fold;		      /* account's runs hold pods that are gone: write them down */
-	bool can_plan;		      /* there is a home to plan for, or it is not known yet: a plan will come */
-	int64_t job_finished_ms;      /* domain time of the Job's end, TIME_NONE */
+	bool fold;                     /* account's runs hold pods that are gone: write them down */
+	bool can_plan;                 /* there is a home to plan for, or it is not known yet: a plan will come */
+	int64_t job_finished_ms;       /* domain time of the Job's end, TIME_NONE */
 };
 
 enum caj_action {
@@ -83,13 +83,13 @@ struct caj_event {
 
 struct caj_decision {
 	enum caj_action action;
-	struct caj_status status; /* as it should be; to be written for CAJ_WRITE_STATUS */
-	int64_t look_again_ms;	  /* domain time; TIME_NONE = when something changes */
+	struct caj_status status;   /* as it should be; to be written for CAJ_WRITE_STATUS */
+	int64_t look_again_ms;      /* domain time; TIME_NONE = when something changes */
 	int64_t look_again_real_ms; /* real delay; 0 = none */
-	bool overdue;		  /* the latest start has passed: releases go in order of latest start */
-	bool check_caj;		  /* to be carried out only if a live read shows the object's version that was observed */
-	bool check_job;		  /* the same for the Job; one that was not there must still be absent */
-	struct caj_event event;	  /* to be sent once the write has succeeded */
+	bool overdue;               /* the latest start has passed: releases go in order of latest start */
+	bool check_caj;         /* to be carried out only if a live read shows the object's version that was observed */
+	bool check_job;         /* the same for the Job; one that was not there must still be absent */
+	struct caj_event event; /* to be sent once the write has succeeded */
 };
 
 /* Strings of the decision live in the arena or in what was observed. */

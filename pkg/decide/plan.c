@@ -41,7 +41,8 @@ static const char *at(struct arena *a, int64_t ms)
  * ": 12 g/kWh over the run instead of 213 g/kWh at once in yorkshire and 0.31 GBP cheaper"; empty when there is nothing
  * to compare. The baseline is the one that counts for the savings: frozen at the first plan.
  */
-static const char *compared(struct plan_entry *p, const struct planner_option *chosen_option, const struct caj_baseline *b)
+static const char *compared(struct plan_entry *p, const struct planner_option *chosen_option,
+			    const struct caj_baseline *b)
 {
 	const struct caj_figures *base = &b->expected, *chosen = &p->plan.expected;
 	double grams = grams_per_kwh(chosen_option);
@@ -90,36 +91,45 @@ static void explain(struct plan_entry *p, const struct grid_view *v, const struc
 	switch (r->outcome) {
 	case PLANNER_CHOSEN:
 		p->reason = "Optimised";
-		p->explanation = arena_printf(&p->arena, "starts %s%s%s", at(&p->arena, r->choice.start_ms), where, versus);
+		p->explanation =
+			arena_printf(&p->arena, "starts %s%s%s", at(&p->arena, r->choice.start_ms), where, versus);
 		break;
 	case PLANNER_KEPT:
 		if (r->choice.start_ms > p->planned_ms) {
 			/* An earlier plan stands: in the same words, so that nothing is written anew. */
 			p->reason = "Optimised";
-			p->explanation =
-				arena_printf(&p->arena, "starts %s%s%s", at(&p->arena, r->choice.start_ms), where, versus);
+			p->explanation = arena_printf(&p->arena, "starts %s%s%s", at(&p->arena, r->choice.start_ms),
+						      where, versus);
 			break;
 		}
 		p->reason = "NoGain";
-		p->explanation = arena_printf(&p->arena, "starts at once%s%s; no later start is better by more than the "
-					      "forecast's error", where, versus);
+		p->explanation = arena_printf(&p->arena,
+					      "starts at once%s%s; no later start is better by more than the "
+					      "forecast's error",
+					      where, versus);
 		break;
 	case PLANNER_AT_ONCE:
 		p->reason = t->at_once_reason ? t->at_once_reason : "NoData";
-		p->explanation = t->at_once_reason
-			? arena_printf(&p->arena, "starts at once%s (%s)", where, t->at_once_reason)
-			: arena_printf(&p->arena, "starts at once%s: the grid data are missing or too old to plan by", where);
+		p->explanation =
+			t->at_once_reason
+				? arena_printf(&p->arena, "starts at once%s (%s)", where, t->at_once_reason)
+				: arena_printf(&p->arena,
+					       "starts at once%s: the grid data are missing or too old to plan by",
+					       where);
 		break;
 	case PLANNER_FORCED:
 		p->reason = "LatestStart";
-		p->explanation = arena_printf(&p->arena, "starts %s%s, its latest start: no start before it meets the %s%s",
-					      at(&p->arena, r->choice.start_ms), where,
-					      r->rejected.power ? "region's power limit" : "soft limits", versus);
+		p->explanation =
+			arena_printf(&p->arena, "starts %s%s, its latest start: no start before it meets the %s%s",
+				     at(&p->arena, r->choice.start_ms), where,
+				     r->rejected.power ? "region's power limit" : "soft limits", versus);
 		break;
 	case PLANNER_NO_DATA_WAIT:
 		p->reason = "NoDataWait";
-		p->explanation = arena_printf(&p->arena, "starts %s%s, its latest start: the grid data are missing or too "
-					      "old to plan by", at(&p->arena, r->choice.start_ms), where);
+		p->explanation = arena_printf(&p->arena,
+					      "starts %s%s, its latest start: the grid data are missing or too "
+					      "old to plan by",
+					      at(&p->arena, r->choice.start_ms), where);
 		break;
 	case PLANNER_HARD_LIMIT:
 	case PLANNER_HARD_UNKNOWN:
@@ -129,10 +139,11 @@ static void explain(struct plan_entry *p, const struct grid_view *v, const struc
 			break;
 		}
 		p->reason = r->outcome == PLANNER_HARD_LIMIT ? "HardLimitUnmet" : "HardLimitUnknown";
-		p->explanation = arena_printf(&p->arena, "does not start: no start until %s meets the hard limits (%s%s)",
-					      t->latest_start_ms == TIME_NONE ? "now" : at(&p->arena, t->latest_start_ms),
-					      limit_in_words(p, &caj->spec),
-					      r->outcome == PLANNER_HARD_LIMIT ? "by the forecast" : "data unknown");
+		p->explanation =
+			arena_printf(&p->arena, "does not start: no start until %s meets the hard limits (%s%s)",
+				     t->latest_start_ms == TIME_NONE ? "now" : at(&p->arena, t->latest_start_ms),
+				     limit_in_words(p, &caj->spec),
+				     r->outcome == PLANNER_HARD_LIMIT ? "by the forecast" : "data unknown");
 		break;
 	}
 	p->no_data = r->outcome == PLANNER_NO_DATA_WAIT || r->outcome == PLANNER_HARD_UNKNOWN ||
@@ -196,8 +207,8 @@ static bool allowed_values(const struct grid_view *v, const struct caj_place *pl
 	return true;
 }
 
-void caj_affinity(const struct grid_view *v, const struct carbonawarejob *caj, const struct caj_place *place, int region,
-		  struct arena *arena, struct plan_affinity *a)
+void caj_affinity(const struct grid_view *v, const struct carbonawarejob *caj, const struct caj_place *place,
+		  int region, struct arena *arena, struct plan_affinity *a)
 {
 	*a = (struct plan_affinity){ 0 };
 	for (int i = 0; i < place->n_regions; i++) {
@@ -341,7 +352,7 @@ static bool figures_equal(const struct caj_figures *a, const struct caj_figures 
 bool plan_entry_equal(const struct plan_entry *a, const struct plan_entry *b)
 {
 	return a->generation == b->generation && a->run_now == b->run_now && a->not_before_ms == b->not_before_ms &&
-	       a->no_power == b->no_power && a->outcome == b->outcome && a->no_data == b->no_data &&
-	       strcmp(a->plan_id, b->plan_id) == 0 && cstr_eq(a->reason, b->reason) &&
-	       figures_equal(&a->plan.expected, &b->plan.expected) && strcmp(a->explanation, b->explanation) == 0;
+	       a->no_power == b->no_power && a->no_data == b->no_data && strcmp(a->plan_id, b->plan_id) == 0 &&
+	       cstr_eq(a->reason, b->reason) && figures_equal(&a->plan.expected, &b->plan.expected) &&
+	       strcmp(a->explanation, b->explanation) == 0;
 }

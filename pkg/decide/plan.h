@@ -17,28 +17,28 @@ struct plan_affinity {
 	const char *const *allowed;
 	int n_allowed; /* values of key; 0 = not confined, the planned region is only preferred */
 	const char *const *planned;
-	int n_planned; /* values of key that mean the planned region */
+	int n_planned;        /* values of key that mean the planned region */
 	bool require_planned; /* power was reserved there, or a hard limit needs it; else it is only preferred */
 };
 
 struct plan_entry {
 	_Atomic(int) refs;
 	struct arena arena;
-	int64_t generation;	/* of the spec it was made for */
-	bool run_now;		/* the annotations it was made for, which have no generation */
+	int64_t generation; /* of the spec it was made for */
+	bool run_now;       /* the annotations it was made for, which have no generation */
 	int64_t not_before_ms;
-	int64_t planned_ms;	/* the round's now */
+	int64_t planned_ms; /* the round's now */
 	enum planner_outcome outcome;
-	bool no_data;		/* at once or waiting because the signals are unknown */
-	bool shift_disabled;	/* regions were left out of the comparison */
-	bool over_power;	/* the deadline overrode a soft power limit */
-	bool no_power;		/* no segment because of a region's hard power limit, not of the user's: wait for room */
-	const char *reason;	/* of condition Planned, CamelCase */
-	const char *plan_id;	/* changes when the segments change */
+	bool no_data;        /* at once or waiting because the signals are unknown */
+	bool shift_disabled; /* regions were left out of the comparison */
+	bool over_power;     /* the deadline overrode a soft power limit */
+	bool no_power;       /* no segment because of a region's hard power limit, not of the user's: wait for room */
+	const char *reason;  /* of condition Planned, CamelCase */
+	const char *plan_id; /* changes when the segments change */
 	const char *home;
-	const char *currency;	/* NULL = no prices */
+	const char *currency;   /* NULL = no prices */
 	const char *cost_basis; /* "Tariff" | "Shadow" | "None" */
-	struct caj_plan plan;	/* no segment: a hard limit forbids every start */
+	struct caj_plan plan;   /* no segment: a hard limit forbids every start */
 	struct caj_baseline baseline;
 	int n_options;
 	struct caj_option options[CAJ_MAX_OPTIONS];
@@ -59,12 +59,12 @@ static inline void plan_entry_cleanup(struct plan_entry **p)
 }
 
 /*
- * Where the pods of that job may run when it is released to `region` (PLANNER_NO_REGION: no plan). It rests on GridRegions
- * and nodes alone, so that a release that was recorded by an earlier process is confined like any other. Arrays and the
- * joined names live in the arena, values in v.
+ * Where the pods of that job may run when it is released to `region` (PLANNER_NO_REGION: no plan). It rests on
+ * GridRegions and nodes alone, so that a release that was recorded by an earlier process is confined like any other.
+ * Arrays and the joined names live in the arena, values in v.
  */
-void caj_affinity(const struct grid_view *v, const struct carbonawarejob *caj, const struct caj_place *place, int region,
-		  struct arena *arena, struct plan_affinity *ret);
+void caj_affinity(const struct grid_view *v, const struct carbonawarejob *caj, const struct caj_place *place,
+		  int region, struct arena *arena, struct plan_affinity *ret);
 
 /* Made for the spec and the override annotations as they are now. */
 bool plan_entry_is_for(const struct plan_entry *p, const struct carbonawarejob *caj);

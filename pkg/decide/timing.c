@@ -39,10 +39,11 @@ int64_t caj_finish_by_ms(const struct caj_finish_by *f, const struct tz *tz, int
 
 static void duration_and_margin(const struct caj_spec *s, struct caj_timing *t, struct caj_refusal *refusal)
 {
-	t->duration_ms = s->expected_duration_ms != TIME_NONE ? s->expected_duration_ms
-			 : s->template_active_deadline_ms != TIME_NONE ? s->template_active_deadline_ms : 0;
-	t->margin_ms = s->safety_margin_ms != TIME_NONE ? s->safety_margin_ms
-							: MAX(CAJ_MIN_MARGIN_MS, t->duration_ms / 10);
+	t->duration_ms = s->expected_duration_ms != TIME_NONE          ? s->expected_duration_ms
+			 : s->template_active_deadline_ms != TIME_NONE ? s->template_active_deadline_ms
+								       : 0;
+	t->margin_ms =
+		s->safety_margin_ms != TIME_NONE ? s->safety_margin_ms : MAX(CAJ_MIN_MARGIN_MS, t->duration_ms / 10);
 	if (s->expected_duration_ms != TIME_NONE && s->template_active_deadline_ms != TIME_NONE &&
 	    s->expected_duration_ms > s->template_active_deadline_ms)
 		refuse(refusal, "DurationTooLong",
@@ -86,8 +87,8 @@ static void window(const struct caj_spec *s, bool run_now, int64_t finish_by_ms,
 		       t->duration_ms / SECOND_MS, t->margin_ms / SECOND_MS);
 }
 
-void caj_timing(const struct carbonawarejob *caj, int64_t submitted_ms, int64_t finish_by_ms,
-		struct caj_timing *t, struct caj_refusal *refusal)
+void caj_timing(const struct carbonawarejob *caj, int64_t submitted_ms, int64_t finish_by_ms, struct caj_timing *t,
+		struct caj_refusal *refusal)
 {
 	const struct caj_spec *s = &caj->spec;
 
@@ -99,7 +100,8 @@ void caj_timing(const struct carbonawarejob *caj, int64_t submitted_ms, int64_t 
 		refuse(refusal, "InvalidAnnotation", "%s", caj->bad_annotation);
 	if (s->template_kueue_queue)
 		refuse(refusal, "ManagedByKueue",
-		       "the template has the label kueue.x-k8s.io/queue-name: %s: Kueue owns this Job's suspend field; remove "
+		       "the template has the label kueue.x-k8s.io/queue-name: %s: Kueue owns this Job's suspend field; "
+		       "remove "
 		       "the label, or submit the Job without a CarbonAwareJob",
 		       s->template_kueue_queue);
 	if (s->earliest_start_ms != TIME_NONE && !caj->run_now)
@@ -113,6 +115,6 @@ void caj_timing(const struct carbonawarejob *caj, int64_t submitted_ms, int64_t 
 	if (caj->run_now)
 		t->at_once_reason = "RunNow";
 	if (t->latest_start_ms != TIME_NONE)
-		t->spread_ms = (int64_t)(str_fnv1a(str_from(caj->obj.meta.uid)) % (CAJ_MAX_SPREAD_MS / SECOND_MS)) *
-			       SECOND_MS;
+		t->spread_ms =
+			(int64_t)(str_fnv1a(str_from(caj->obj.meta.uid)) % (CAJ_MAX_SPREAD_MS / SECOND_MS)) * SECOND_MS;
 }

@@ -19,13 +19,15 @@ struct tz;
 
 struct caj_timing {
 	int64_t submitted_ms;
-	int64_t earliest_ms;	 /* submission, earliestStartTime or not-before, whichever is last; run-now: submission */
-	int64_t deadline_ms;	 /* TIME_NONE: none */
-	int64_t latest_start_ms; /* TIME_NONE: not deferrable; may lie before earliest_ms when the deadline is too near */
-	int64_t duration_ms;	 /* 0 = not known */
+	int64_t earliest_ms; /* submission, earliestStartTime or not-before, whichever is last; run-now: submission */
+	int64_t deadline_ms; /* TIME_NONE: none */
+	int64_t latest_start_ms; /* TIME_NONE: not deferrable; may lie before earliest_ms when the deadline is too near
+				  */
+	int64_t duration_ms;     /* 0 = not known */
 	int64_t margin_ms;
-	int64_t spread_ms;	 /* 0 .. 600 s, from the UID */
-	const char *at_once_reason; /* why it is not deferred, CamelCase: NoDeadline, DurationUnknown, Critical, RunNow */
+	int64_t spread_ms; /* 0 .. 600 s, from the UID */
+	const char
+		*at_once_reason; /* why it is not deferred, CamelCase: NoDeadline, DurationUnknown, Critical, RunNow */
 };
 
 /* Why an object is refused (condition Accepted=False): reason is CamelCase, message names field and fix. */

@@ -108,7 +108,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* How this node says that it belongs to r: the same ways, in the same order, as gridregion_of_node(). */
-static struct region_label label_of_node(const struct gridregion *r, const struct object_meta *node, struct arena *arena)
+static struct region_label label_of_node(const struct gridregion *r, const struct object_meta *node,
+					 struct arena *arena)
 {
 	const char *own = pairs_get(&node->labels, LABEL_REGION);
 
@@ -118,8 +119,8 @@ static struct region_label label_of_node(const struct gridregion *r, const struc
 		*value = r->obj.meta.name;
 		return (struct region_label){ LABEL_REGION, value, 1 };
 	}
-	if (r->node_selector.len == 1 && cstr_eq(pairs_get(&node->labels, r->node_selector.items[0].key),
-						 r->node_selector.items[0].value))
+	if (r->node_selector.len == 1 &&
+	    cstr_eq(pairs_get(&node->labels, r->node_selector.items[0].key), r->node_selector.items[0].value))
 		return (struct region_label){ r->node_selector.items[0].key, &r->node_selector.items[0].value, 1 };
 	if (r->n_cloud_regions > 0 && pairs_get(&node->labels, LABEL_TOPOLOGY_REGION))
 		return (struct region_label){ LABEL_TOPOLOGY_REGION, r->cloud_regions, r->n_cloud_regions };
@@ -153,7 +154,8 @@ static void label_on_demand(struct grid_view *v, struct arena *arena)
 		if (v->cpu_milli[i] > 0 || r->capacity != REGION_CAPACITY_ON_DEMAND)
 			continue;
 		if (r->node_selector.len == 1) {
-			*label = (struct region_label){ r->node_selector.items[0].key, &r->node_selector.items[0].value, 1 };
+			*label = (struct region_label){ r->node_selector.items[0].key, &r->node_selector.items[0].value,
+							1 };
 		} else if (r->n_cloud_regions > 0) {
 			*label = (struct region_label){ LABEL_TOPOLOGY_REGION, r->cloud_regions, r->n_cloud_regions };
 		} else {
@@ -211,8 +213,7 @@ void grid_view_init(struct grid_view *v, const struct translate_config *config, 
 		v->mean = v->n_regions;
 		columns[v->mean] = (struct planner_region){
 			.name = HOME_MEAN,
-			.carbon_mg_per_kwh =
-				mean_column(v, offsetof(struct planner_region, carbon_mg_per_kwh), arena),
+			.carbon_mg_per_kwh = mean_column(v, offsetof(struct planner_region, carbon_mg_per_kwh), arena),
 			.price_micros_per_kwh =
 				mean_column(v, offsetof(struct planner_region, price_micros_per_kwh), arena),
 			.renewable_permille =
@@ -254,8 +255,8 @@ static int unknown_region(struct caj_refusal *refusal, const char *field, const 
 	if (!refusal->reason) {
 		refusal->reason = "UnknownRegion";
 		(void)snprintf(refusal->message, sizeof(refusal->message),
-			       "%s: there is no GridRegion \"%s\"; `kubectl get gridregions` lists those there are", field,
-			       name);
+			       "%s: there is no GridRegion \"%s\"; `kubectl get gridregions` lists those there are",
+			       field, name);
 	}
 	return -1;
 }
@@ -320,8 +321,8 @@ static int tied_to(const struct grid_view *v, const struct carbonawarejob *caj, 
 	return -1;
 }
 
-void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
-	       struct caj_place *p, struct caj_refusal *refusal)
+void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job, struct caj_place *p,
+	       struct caj_refusal *refusal)
 {
 	const char *selector = job ? pairs_get(&job->template.node_selector, LABEL_REGION) : NULL;
 	int pinned = selector ? grid_view_find(v, selector) : -1;
@@ -373,7 +374,9 @@ int32_t caj_pods(const struct job *job)
 static struct planner_limit limit(const struct caj_limit *l)
 {
 	return (struct planner_limit){
-		.enforcement = !l->set ? PLANNER_LIMIT_NONE : l->hard ? PLANNER_LIMIT_HARD : PLANNER_LIMIT_SOFT,
+		.enforcement = !l->set   ? PLANNER_LIMIT_NONE
+			       : l->hard ? PLANNER_LIMIT_HARD
+					 : PLANNER_LIMIT_SOFT,
 		.value = l->value,
 	};
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Our kinds to planner input: GridRegions to aligned columns, nodes to places, a CarbonAwareJob to a planner_job.
- * Pure; everything is borrowed from the caller or taken from his arena. Operator, simulator and kubectl-carbon share it.
+ * Pure; everything is borrowed from the caller or taken from his arena. Operator, simulator and kubectl-carbon share
+ * it.
  */
 #ifndef DECIDE_TRANSLATE_H
 #define DECIDE_TRANSLATE_H
@@ -22,8 +23,8 @@
 #define HOME_MEAN "mean"
 
 struct translate_config {
-	const char *default_region;    /* NULL = none */
-	int64_t max_forecast_age_ms;   /* older data count as unknown */
+	const char *default_region;  /* NULL = none */
+	int64_t max_forecast_age_ms; /* older data count as unknown */
 	int32_t carbon_error_mg_per_kwh;
 	int32_t price_error_permille;
 };
@@ -41,9 +42,9 @@ struct grid_view {
 	const struct translate_config *config;
 	const struct gridregion **regions; /* sorted by name */
 	int n_regions;
-	int64_t *cpu_milli; /* per region: allocatable of its schedulable nodes; 0 = no node */
+	int64_t *cpu_milli;          /* per region: allocatable of its schedulable nodes; 0 = no node */
 	struct region_label *labels; /* per region */
-	int mean;	    /* index of HOME_MEAN in signals.regions, -1 if there is none */
+	int mean;                    /* index of HOME_MEAN in signals.regions, -1 if there is none */
 	struct planner_signals signals;
 };
 
@@ -63,7 +64,7 @@ struct caj_place {
 	int16_t home;
 	int16_t regions[CAJ_MAX_REGIONS + 1];
 	int n_regions;
-	bool constrained; /* the pods get an affinity to the regions: the user named a place */
+	bool constrained;           /* the pods get an affinity to the regions: the user named a place */
 	const char *shift_disabled; /* why regions were left out of the comparison, NULL = none were */
 };
 

@@ -45,10 +45,10 @@ def proxy(cluster: ControlPlane, namespace: str) -> Iterator[Proxy]:
 
 @pytest.fixture
 def operator(api: Api, proxy: Proxy, programs: ProcessRunner, clock: VirtualClock) -> Operator:
-    """Behind the proxy; London's carbon is the same for ever."""
+    """Behind the proxy, with one write after the other; London's carbon is the same for ever."""
     set_region(api, "london", clock.now(), [300] * 96, [200000] * 96)
     kubeconfig = proxy.account_kubeconfig("loadshift-system", "loadshift-operator")
-    return start_operator(programs, kubeconfig, "loadshift-system", clock, "--identity", "crashing")
+    return start_operator(programs, kubeconfig, "loadshift-system", clock, "--identity", "crashing", "--workers", "1")
 
 
 def about(request: Request, namespace: str) -> bool:

@@ -9,8 +9,9 @@
 #include "json/json.h"
 
 #define LIVE(spec) LIVE_WITH("", spec, "")
-#define LIVE_WITH(metadata, spec, status) \
-	"{\"metadata\":{\"name\":\"train\",\"uid\":\"caj-1\"" metadata "},\"spec\":{\"jobTemplate\":" spec "}" status "}"
+#define LIVE_WITH(metadata, spec, status)                                                                             \
+	"{\"metadata\":{\"name\":\"train\",\"uid\":\"caj-1\"" metadata "},\"spec\":{\"jobTemplate\":" spec "}" status \
+	"}"
 
 /* ---- creation ---- */
 
@@ -35,7 +36,8 @@ static void passes_the_template_on_byte_for_byte(void **state)
 {
 	/* 64-bit and odd numbers, unicode, escapes, order and unknown fields; blanks inside values too. */
 	static const char live[] = LIVE(
-		"{\"spec\":{\"zebra\": [1, 2.50,\t-0.0e+7 ],\"backoffLimit\":9223372036854775807,\"a\":12345678901234567890123,"
+		"{\"spec\":{\"zebra\": [1, 2.50,\t-0.0e+7 "
+		"],\"backoffLimit\":9223372036854775807,\"a\":12345678901234567890123,"
 		"\"template\":{\"spec\":{\"containers\":[{\"name\":\"\\u00e9\xC3\xA9\\ud83d\\ude00\\/\",\"x\":{}}],"
 		"\"unknown\":{\"b\":null,\"a\":1e400}},\"metadata\":{\"finalizers\":[ ]}}}}");
 
@@ -51,9 +53,10 @@ static void passes_the_template_on_byte_for_byte(void **state)
 
 static void the_job_is_ours_suspended_and_keeps_its_ttl_back(void **state)
 {
-	static const char live[] = LIVE("{\"metadata\":{\"labels\":{\"team\":\"ml\",\"loadshift.io/carbonawarejob\":\"other\"},"
-					"\"annotations\":{\"note\":\"n\",\"loadshift.io/released\":\"2023-02-09T00:00:00Z\"}},"
-					"\"spec\":{\"suspend\":false,\"ttlSecondsAfterFinished\":60,\"template\":{}}}");
+	static const char live[] =
+		LIVE("{\"metadata\":{\"labels\":{\"team\":\"ml\",\"loadshift.io/carbonawarejob\":\"other\"},"
+		     "\"annotations\":{\"note\":\"n\",\"loadshift.io/released\":\"2023-02-09T00:00:00Z\"}},"
+		     "\"spec\":{\"suspend\":false,\"ttlSecondsAfterFinished\":60,\"template\":{}}}");
 	_cleanup_(buf_release) struct buf out = BUF_INIT(1024 * 1024);
 	struct error err = ERROR_INIT;
 
@@ -71,8 +74,10 @@ static void the_job_is_ours_suspended_and_keeps_its_ttl_back(void **state)
 	assert_string_equal(object_label(&job->obj, LABEL_CAJ), "train");
 	/* Nobody gets a release by writing it into the template. */
 	assert_null(object_annotation(&job->obj, ANNOTATION_RELEASED));
-	assert_string_equal(made_at(live, "metadata.labels"), "{\"team\":\"ml\",\"loadshift.io/carbonawarejob\":\"train\"}");
-	assert_string_equal(made_at(live, "spec.template.metadata.labels"), "{\"loadshift.io/carbonawarejob\":\"train\"}");
+	assert_string_equal(made_at(live, "metadata.labels"),
+			    "{\"team\":\"ml\",\"loadshift.io/carbonawarejob\":\"train\"}");
+	assert_string_equal(made_at(live, "spec.template.metadata.labels"),
+			    "{\"loadshift.io/carbonawarejob\":\"train\"}");
 	assert_null(strstr(made_at(live, "spec"), "ttlSecondsAfterFinished"));
 }
 
@@ -81,32 +86,40 @@ static void the_pods_carry_what_the_extender_reads(void **state)
 	const struct carbonawarejob *caj =
 		caj_of("",
 		       ",\"expectedDurationSeconds\":5400,\"limits\":{\"maxCarbonGramsPerKWh\":{\"value\":150},"
-		       "\"maxPricePerKWh\":{\"value\":\"0.125\"}}", "{}");
+		       "\"maxPricePerKWh\":{\"value\":\"0.125\"}}",
+		       "{}");
 	_cleanup_(buf_release) struct buf out = BUF_INIT(64 * 1024);
 	struct error err = ERROR_INIT;
 	struct str raw;
 
 	(void)state;
-	assert_int_equal(create(caj, LIVE("{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"own\":\"1\"}}}}}"), &out,
-				&err), 0);
+	assert_int_equal(create(caj, LIVE("{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"own\":\"1\"}}}}}"),
+				&out, &err),
+			 0);
 	assert_int_equal(json_raw_at(buf_str(&out), "spec.template.metadata.annotations", &raw, &err), 0);
-	assert_true(str_is(raw, "{\"own\":\"1\",\"loadshift.io/weights\":\"carbon=60,cost=30,delay=10,renewable=0\","
-				"\"loadshift.io/expected-duration-seconds\":\"5400\","
-				"\"loadshift.io/max-carbon-g-per-kwh\":\"150\",\"loadshift.io/max-price-per-kwh\":\"0.125\"}"));
+	assert_true(str_is(
+		raw, "{\"own\":\"1\",\"loadshift.io/weights\":\"carbon=60,cost=30,delay=10,renewable=0\","
+		     "\"loadshift.io/expected-duration-seconds\":\"5400\","
+		     "\"loadshift.io/max-carbon-g-per-kwh\":\"150\",\"loadshift.io/max-price-per-kwh\":\"0.125\"}"));
 	/* Without limits the user's own annotations for the extender stay. */
 	assert_non_null(strstr(made_at(LIVE("{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{"
 					    "\"loadshift.io/max-price-per-kwh\":\"0.2\"}}}}}"),
-				       "spec.template.metadata.annotations"), "\"loadshift.io/max-price-per-kwh\":\"0.2\""));
+				       "spec.template.metadata.annotations"),
+			       "\"loadshift.io/max-price-per-kwh\":\"0.2\""));
 }
 
 static void null_is_as_good_as_absent(void **state)
 {
 	(void)state;
-	assert_string_equal(made_at(LIVE("{\"metadata\":null,\"spec\":{\"suspend\":null,\"ttlSecondsAfterFinished\":null,"
-					 "\"template\":{\"metadata\":null}}}"), "spec.suspend"), "true");
+	assert_string_equal(
+		made_at(LIVE("{\"metadata\":null,\"spec\":{\"suspend\":null,\"ttlSecondsAfterFinished\":null,"
+			     "\"template\":{\"metadata\":null}}}"),
+			"spec.suspend"),
+		"true");
 	assert_string_equal(made_at(LIVE("{\"metadata\":{\"labels\":null,\"annotations\":null},\"spec\":{\"template\":"
 					 "{\"metadata\":{\"creationTimestamp\":null,\"labels\":null}}}}"),
-				    "spec.template.metadata.creationTimestamp"), "null");
+				    "spec.template.metadata.creationTimestamp"),
+			    "null");
 }
 
 static void of_duplicate_keys_the_first_counts(void **state)
@@ -115,7 +128,8 @@ static void of_duplicate_keys_the_first_counts(void **state)
 					"\"spec\":{\"x\":1,\"x\":2,\"template\":{}}}");
 
 	(void)state;
-	assert_string_equal(made_at(live, "metadata.labels"), "{\"a\":\"1\",\"loadshift.io/carbonawarejob\":\"train\"}");
+	assert_string_equal(made_at(live, "metadata.labels"),
+			    "{\"a\":\"1\",\"loadshift.io/carbonawarejob\":\"train\"}");
 	assert_non_null(strstr(made_at(live, "spec"), "\"x\":1"));
 	assert_null(strstr(made_at(live, "spec"), "\"x\":2"));
 }
@@ -131,7 +145,8 @@ static void a_hostile_template_is_refused_by_its_field(void **state)
 		{ LIVE("{\"spec\":[]}"), "spec.jobTemplate.spec must be" },
 		{ LIVE("{\"spec\":{}}"), "spec.jobTemplate.spec.template must be" },
 		{ LIVE("{\"spec\":{\"template\":\"x\"}}"), "spec.jobTemplate.spec.template must be" },
-		{ LIVE("{\"spec\":{\"template\":{\"metadata\":7}}}"), "spec.jobTemplate.spec.template.metadata must be" },
+		{ LIVE("{\"spec\":{\"template\":{\"metadata\":7}}}"),
+		  "spec.jobTemplate.spec.template.metadata must be" },
 		{ LIVE("{\"spec\":{\"template\":{\"metadata\":{\"labels\":[]}}}}"),
 		  "spec.jobTemplate.spec.template.metadata.labels must be" },
 		{ LIVE("{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"a\":1}}}}}"),
@@ -140,8 +155,10 @@ static void a_hostile_template_is_refused_by_its_field(void **state)
 		{ LIVE("{\"metadata\":{\"labels\":{\"a\":true}},\"spec\":{\"template\":{}}}"),
 		  "spec.jobTemplate.metadata.labels: the value of \"a\" must be a string" },
 		{ LIVE("{\"spec\":{\"suspend\":\"yes\",\"template\":{}}}"), "spec.jobTemplate.spec.suspend must be" },
-		{ LIVE("{\"spec\":{\"ttlSecondsAfterFinished\":\"60\",\"template\":{}}}"), "ttlSecondsAfterFinished must be" },
-		{ LIVE("{\"spec\":{\"ttlSecondsAfterFinished\":-1,\"template\":{}}}"), "ttlSecondsAfterFinished must be" },
+		{ LIVE("{\"spec\":{\"ttlSecondsAfterFinished\":\"60\",\"template\":{}}}"),
+		  "ttlSecondsAfterFinished must be" },
+		{ LIVE("{\"spec\":{\"ttlSecondsAfterFinished\":-1,\"template\":{}}}"),
+		  "ttlSecondsAfterFinished must be" },
 		{ LIVE("{\"spec\":{\"ttlSecondsAfterFinished\":4294967296,\"template\":{}}}"),
 		  "ttlSecondsAfterFinished must be" },
 		{ LIVE("{\"spec\":{\"a.b\":1,\"template\":{}}}"), "spec.jobTemplate.spec has the field \"a.b\"" },
@@ -167,8 +184,9 @@ static void a_large_template_passes_and_a_larger_one_is_refused(void **state)
 	struct error err = ERROR_INIT;
 
 	(void)state;
-	(void)buf_adds(&live, "{\"metadata\":{\"uid\":\"caj-1\"},\"spec\":{\"jobTemplate\":{\"spec\":{\"template\":{\"spec\":"
-			      "{\"containers\":[{\"args\":[");
+	(void)buf_adds(&live,
+		       "{\"metadata\":{\"uid\":\"caj-1\"},\"spec\":{\"jobTemplate\":{\"spec\":{\"template\":{\"spec\":"
+		       "{\"containers\":[{\"args\":[");
 	while (live.len < 1024 * 1024)
 		(void)buf_adds(&live, "\"0123456789abcdef\",");
 	(void)buf_adds(&live, "\"\"]}]}}}}}}");
@@ -182,7 +200,8 @@ static void a_decision_on_an_old_copy_creates_nothing(void **state)
 	static const char *const live[] = {
 		"{\"metadata\":{\"uid\":\"caj-2\"},\"spec\":{\"jobTemplate\":{\"spec\":{\"template\":{}}}}}",
 		LIVE_WITH(",\"deletionTimestamp\":\"2023-02-09T00:00:00Z\"", "{\"spec\":{\"template\":{}}}", ""),
-		LIVE_WITH("", "{\"spec\":{\"template\":{}}}", ",\"status\":{\"jobRef\":{\"name\":\"train\",\"uid\":\"j\"}}"),
+		LIVE_WITH("", "{\"spec\":{\"template\":{}}}",
+			  ",\"status\":{\"jobRef\":{\"name\":\"train\",\"uid\":\"j\"}}"),
 	};
 
 	(void)state;
@@ -281,10 +300,13 @@ static const char *patched(const char *job, const struct buf *patch)
 	return copy;
 }
 
-#define JOB_META "\"metadata\":{\"name\":\"train\",\"resourceVersion\":\"20\",\"annotations\":{\"loadshift.io/weights\":\"w\"}}"
-#define JOB(pod_spec, status) \
-	"{" JOB_META ",\"spec\":{\"suspend\":true,\"template\":{\"metadata\":{\"annotations\":{\"a\":\"b\"}},\"spec\":{" \
-	pod_spec "}}}" status "}"
+#define JOB_META                                                                                       \
+	"\"metadata\":{\"name\":\"train\",\"resourceVersion\":\"20\",\"annotations\":{\"loadshift.io/" \
+	"weights\":\"w\"}}"
+#define JOB(pod_spec, status)                                                                                        \
+	"{" JOB_META                                                                                                 \
+	",\"spec\":{\"suspend\":true,\"template\":{\"metadata\":{\"annotations\":{\"a\":\"b\"}},\"spec\":{" pod_spec \
+	"}}}" status "}"
 #define IN(values) "{\"key\":\"region\",\"operator\":\"In\",\"values\":[" values "]}"
 #define OTHER_EXPRESSION "{\"key\":\"gpu\",\"operator\":\"Exists\"}"
 #define PREFER "{\"weight\":100,\"preference\":{\"matchExpressions\":[" IN("\"w1\",\"w2\"") "]}}"
@@ -301,7 +323,8 @@ static const char *release(const char *job, const struct plan_affinity *a)
 	_cleanup_(buf_release) struct buf patch = BUF_INIT(256 * 1024);
 
 	body_release_job(job_of(parsed(&job_type, job)), a, at("2023-02-09T04:00:00Z"), &patch);
-	assert_non_null(strstr(buf_cstr(&patch), "{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"20\"}"));
+	assert_non_null(strstr(buf_cstr(&patch),
+			       "{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"20\"}"));
 	return patched(job, &patch);
 }
 
@@ -329,7 +352,8 @@ static void the_release_unsuspends_and_marks(void **state)
 
 static void a_job_without_any_annotation_is_released_all_the_same(void **state)
 {
-	static const char job[] = "{\"metadata\":{\"name\":\"train\",\"resourceVersion\":\"20\"},\"spec\":{\"suspend\":true}}";
+	static const char job[] =
+		"{\"metadata\":{\"name\":\"train\",\"resourceVersion\":\"20\"},\"spec\":{\"suspend\":true}}";
 
 	(void)state;
 	assert_string_equal(released_at(job, NULL, "metadata.annotations"),
@@ -339,8 +363,8 @@ static void a_job_without_any_annotation_is_released_all_the_same(void **state)
 static void the_allowed_regions_are_required_and_the_planned_one_preferred(void **state)
 {
 	static const char required[] =
-		"\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":[{\"matchExpressions\":["
-		IN("\"l\",\"w1\",\"w2\"") "]}]}";
+		"\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":[{\"matchExpressions\":[" IN(
+			"\"l\",\"w1\",\"w2\"") "]}]}";
 	static const char preferred[] = "\"preferredDuringSchedulingIgnoredDuringExecution\":[" PREFER "]";
 	const char *expected = arena_printf(&fixture.arena, "{\"nodeAffinity\":{%s,%s}}", required, preferred);
 	struct plan_affinity a = affinity(false);
@@ -348,10 +372,12 @@ static void the_allowed_regions_are_required_and_the_planned_one_preferred(void 
 	(void)state;
 	assert_string_equal(released_at(JOB("\"x\":1", ""), &a, "spec.template.spec.affinity"), expected);
 	assert_string_equal(released_at(JOB("\"affinity\":{}", ""), &a, "spec.template.spec.affinity"), expected);
-	assert_string_equal(released_at(JOB("\"affinity\":{\"nodeAffinity\":{}}", ""), &a, "spec.template.spec.affinity"),
-			    expected);
+	assert_string_equal(
+		released_at(JOB("\"affinity\":{\"nodeAffinity\":{}}", ""), &a, "spec.template.spec.affinity"),
+		expected);
 	assert_string_equal(released_at(JOB("\"affinity\":{\"podAffinity\":{\"p\":1}}", ""), &a,
-					"spec.template.spec.affinity.podAffinity"), "{\"p\":1}");
+					"spec.template.spec.affinity.podAffinity"),
+			    "{\"p\":1}");
 	assert_string_equal(released_at(JOB("\"x\":1", ""), &a, "spec.template.metadata.annotations"),
 			    "{\"a\":\"b\",\"loadshift.io/regions\":\"london,wales\"}");
 }
@@ -361,9 +387,10 @@ static void where_power_is_reserved_the_planned_region_is_required(void **state)
 	struct plan_affinity a = affinity(true);
 
 	(void)state;
-	assert_string_equal(released_at(JOB("\"x\":1", ""), &a, "spec.template.spec.affinity"),
-			    "{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":["
-			    "{\"matchExpressions\":[" IN("\"w1\",\"w2\"") "]}]}}}");
+	assert_string_equal(
+		released_at(JOB("\"x\":1", ""), &a, "spec.template.spec.affinity"),
+		"{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":["
+		"{\"matchExpressions\":[" IN("\"w1\",\"w2\"") "]}]}}}");
 }
 
 static void the_expression_goes_into_every_term(void **state)
@@ -391,8 +418,10 @@ static void the_expression_goes_into_every_term(void **state)
 		const char *job = arena_printf(
 			&fixture.arena,
 			JOB("\"affinity\":{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":"
-			    "{\"nodeSelectorTerms\":[%s]},\"preferredDuringSchedulingIgnoredDuringExecution\":[{\"weight\":1}]}}",
-			    ""), buf_cstr(&before));
+			    "{\"nodeSelectorTerms\":[%s]},\"preferredDuringSchedulingIgnoredDuringExecution\":[{"
+			    "\"weight\":1}]}}",
+			    ""),
+			buf_cstr(&before));
 		assert_string_equal(
 			released_at(job, &a, "spec.template.spec.affinity.nodeAffinity"),
 			arena_printf(&fixture.arena,
@@ -432,11 +461,13 @@ static void suspend_and_ttl_are_single_fields_with_a_version(void **state)
 
 	(void)state;
 	body_suspend_job(job, &suspend);
-	assert_string_equal(buf_cstr(&suspend), "[{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"20\"},"
-						"{\"op\":\"replace\",\"path\":\"/spec/suspend\",\"value\":true}]");
+	assert_string_equal(buf_cstr(&suspend),
+			    "[{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"20\"},"
+			    "{\"op\":\"replace\",\"path\":\"/spec/suspend\",\"value\":true}]");
 	body_job_ttl(job, &ttl);
-	assert_string_equal(buf_cstr(&ttl), "[{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"20\"},"
-					    "{\"op\":\"add\",\"path\":\"/spec/ttlSecondsAfterFinished\",\"value\":60}]");
+	assert_string_equal(buf_cstr(&ttl),
+			    "[{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"20\"},"
+			    "{\"op\":\"add\",\"path\":\"/spec/ttlSecondsAfterFinished\",\"value\":60}]");
 }
 
 static void the_status_patch_carries_version_and_uid(void **state)
@@ -447,7 +478,8 @@ static void the_status_patch_carries_version_and_uid(void **state)
 
 	(void)state;
 	assert_int_equal(body_status(caj, &caj->status, &out, &err), 0);
-	assert_non_null(strstr(buf_cstr(&out), "{\"metadata\":{\"resourceVersion\":\"10\",\"uid\":\"caj-1\"},\"status\":{"));
+	assert_non_null(
+		strstr(buf_cstr(&out), "{\"metadata\":{\"resourceVersion\":\"10\",\"uid\":\"caj-1\"},\"status\":{"));
 }
 
 int main(void)

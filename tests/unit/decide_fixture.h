@@ -11,8 +11,9 @@
 #include "base/arena.h"
 #include "decide/decide.h"
 
-#define TEMPLATE \
-	"\"jobTemplate\":{\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":\"m\"}]}}}}"
+#define TEMPLATE                                                                                                    \
+	"\"jobTemplate\":{\"spec\":{\"template\":{\"spec\":{\"restartPolicy\":\"Never\",\"containers\":[{\"name\":" \
+	"\"m\"}]}}}}"
 
 /* Objects and strings of one test; released by the teardown. */
 struct fixture {
@@ -76,12 +77,12 @@ static inline const struct carbonawarejob *caj_of(const char *metadata, const ch
 /* annotations: members, or "". spec: members that follow suspend, or "". status: members, or "". */
 static inline const struct job *job_with(bool suspend, const char *annotations, const char *spec, const char *status)
 {
-	return job_of(parsed(
-		&job_type, arena_printf(&fixture.arena,
-					"{\"metadata\":{\"name\":\"train\",\"namespace\":\"ml\",\"uid\":\"job-1\","
-					"\"resourceVersion\":\"20\",\"annotations\":{%s}},"
-					"\"spec\":{\"suspend\":%s%s},\"status\":{%s}}",
-					annotations, suspend ? "true" : "false", spec, status)));
+	return job_of(parsed(&job_type,
+			     arena_printf(&fixture.arena,
+					  "{\"metadata\":{\"name\":\"train\",\"namespace\":\"ml\",\"uid\":\"job-1\","
+					  "\"resourceVersion\":\"20\",\"annotations\":{%s}},"
+					  "\"spec\":{\"suspend\":%s%s},\"status\":{%s}}",
+					  annotations, suspend ? "true" : "false", spec, status)));
 }
 
 /* The status as the next read of the object gives it. */
@@ -94,9 +95,10 @@ static inline const struct carbonawarejob *written(const struct carbonawarejob *
 	if (caj_status_encode(&d->status, false, &text, &err))
 		fail_msg("%s", err.msg);
 	assert_true(text.len <= CAJ_MAX_STATUS);
-	const struct object *read = parsed(
-		&carbonawarejob_type,
-		arena_printf(&fixture.arena, "{\"metadata\":{\"name\":\"train\"},\"spec\":{},\"status\":%s}", buf_cstr(&text)));
+	const struct object *read =
+		parsed(&carbonawarejob_type,
+		       arena_printf(&fixture.arena, "{\"metadata\":{\"name\":\"train\"},\"spec\":{},\"status\":%s}",
+				    buf_cstr(&text)));
 	struct carbonawarejob *now = arena_new(&fixture.arena, struct carbonawarejob);
 	*now = *caj;
 	now->status = carbonawarejob_of(read)->status;

@@ -13,15 +13,16 @@
 #define MARK(time) "\"loadshift.io/released\":\"" time "\""
 #define MADE "\"loadshift.io/template-hash\":\"" HASH "\""
 #define KNOWN "\"jobRef\":{\"cluster\":\"\",\"name\":\"train\",\"uid\":\"job-1\"},\"templateHash\":\"" HASH "\""
-#define COMPLETE \
+#define COMPLETE                                                                                        \
 	"\"conditions\":[{\"type\":\"Complete\",\"status\":\"True\",\"reason\":\"CompletionsReached\"," \
 	"\"message\":\"Reached expected number of succeeded pods\"}]"
 
 /* One look: what is not set is as it mostly is. */
 static void look(struct caj_observed *o, const struct carbonawarejob *caj, const struct job *job, const char *now)
 {
-	*o = (struct caj_observed){ .now_ms = at(now), .caj = caj, .job = job, .can_plan = true,
-				    .job_finished_ms = TIME_NONE };
+	*o = (struct caj_observed){
+		.now_ms = at(now), .caj = caj, .job = job, .can_plan = true, .job_finished_ms = TIME_NONE
+	};
 	caj_timing(caj, at(SUBMITTED), TIME_NONE, &o->timing, &o->refusal);
 }
 
@@ -53,7 +54,8 @@ static struct plan_entry *plan_for(const struct carbonawarejob *caj, const char 
 				  .run_now = caj->run_now,
 				  .not_before_ms = caj->not_before_ms,
 				  .reason = start ? "Optimised" : "HardLimitUnmet",
-				  .explanation = start ? arena_printf(&fixture.arena, "starts %s", start) : "does not start",
+				  .explanation =
+					  start ? arena_printf(&fixture.arena, "starts %s", start) : "does not start",
 				  .outcome = start ? PLANNER_CHOSEN : PLANNER_HARD_LIMIT,
 				  .plan_id = start ? start : "none",
 				  .home = "london",
@@ -220,8 +222,10 @@ static void an_event_tells_of_a_move_by_more_than_half_an_hour(void **state)
 {
 	static const struct {
 		const char *start, *event;
-	} cases[] = { { "2023-02-09T04:30:00Z", NULL }, { "2023-02-09T03:30:00Z", NULL },
-		      { "2023-02-09T04:30:01Z", "Replanned" }, { "2023-02-09T03:29:59Z", "Replanned" } };
+	} cases[] = { { "2023-02-09T04:30:00Z", NULL },
+		      { "2023-02-09T03:30:00Z", NULL },
+		      { "2023-02-09T04:30:01Z", "Replanned" },
+		      { "2023-02-09T03:29:59Z", "Replanned" } };
 	const struct carbonawarejob *caj = planned("", WINDOW);
 
 	(void)state;
@@ -291,17 +295,23 @@ static void a_region_that_goes_away_does_not_end_an_accepted_job(void **state)
 
 static void kueue_owns_suspend(void **state)
 {
-	struct caj_decision d = decide_at(caj_of("", WINDOW, "{\"" "templateHash\":\"" HASH "\"}"),
-					  job_with(true, MADE, ",\"template\":{\"metadata\":{\"labels\":"
-						   "{\"kueue.x-k8s.io/queue-name\":\"gpu\"}}}", ""), LATEST);
+	struct caj_decision d = decide_at(caj_of("", WINDOW,
+						 "{\""
+						 "templateHash\":\"" HASH "\"}"),
+					  job_with(true, MADE,
+						   ",\"template\":{\"metadata\":{\"labels\":"
+						   "{\"kueue.x-k8s.io/queue-name\":\"gpu\"}}}",
+						   ""),
+					  LATEST);
 
 	(void)state;
 	/* The label came after the creation: the Job is left to Kueue, and runs when Kueue says so. */
 	assert_condition(&d, COND_ACCEPTED, false, "ManagedByKueue");
 	assert_int_equal(d.status.released_ms, TIME_NONE);
 	d = decide_at(caj_of("", WINDOW, "{}"),
-		      job_with(false, MADE, ",\"template\":{\"metadata\":{\"labels\":{\"kueue.x-k8s.io/queue-name\":\"gpu\"}}}",
-			       ""), LATEST);
+		      job_with(false, MADE,
+			       ",\"template\":{\"metadata\":{\"labels\":{\"kueue.x-k8s.io/queue-name\":\"gpu\"}}}", ""),
+		      LATEST);
 	assert_state(&d, "Running");
 }
 
@@ -524,7 +534,8 @@ static void a_hard_limit_is_never_released_without_a_plan(void **state)
 	struct caj_observed o;
 
 	(void)state;
-	/* This process has no plan yet: the one in status may have come true otherwise. It waits, also past the latest start. */
+	/* This process has no plan yet: the one in status may have come true otherwise. It waits, also past the latest
+	 * start. */
 	assert_int_equal(decide_at(caj, job_with(true, MADE, "", ""), START).action, CAJ_NOTHING);
 	assert_int_equal(decide_at(caj, job_with(true, MADE, "", ""), LATEST).action, CAJ_NOTHING);
 	look(&o, caj, job_with(true, MADE, "", ""), LATEST);
@@ -617,8 +628,9 @@ static void a_foreign_suspend_after_the_release_is_left_alone(void **state)
 
 static void a_copy_older_than_the_jobs_mark_decides_nothing(void **state)
 {
-	struct caj_decision d = decide_at(released(WINDOW), job_with(true, MADE "," MARK("2023-02-09T05:00:00Z"), "", ""),
-					  "2023-02-09T06:00:00Z");
+	struct caj_decision d =
+		decide_at(released(WINDOW), job_with(true, MADE "," MARK("2023-02-09T05:00:00Z"), "", ""),
+			  "2023-02-09T06:00:00Z");
 
 	(void)state;
 	assert_int_equal(d.action, CAJ_NOTHING);
@@ -753,7 +765,8 @@ static void the_end_is_told_in_the_jobs_own_words(void **state)
 	assert_null(condition(&d, COND_DEADLINE_AT_RISK));
 	/* Nothing is known of its pods: an expectation does not become a result. */
 	assert_string_equal(d.status.saved_carbon, "not available");
-	o.job = job_with(false, MADE, "", "\"conditions\":[{\"type\":\"Failed\",\"status\":\"True\",\"reason\":"
+	o.job = job_with(false, MADE, "",
+			 "\"conditions\":[{\"type\":\"Failed\",\"status\":\"True\",\"reason\":"
 			 "\"BackoffLimitExceeded\",\"message\":\"Job has reached the specified backoff limit\"}]");
 	o.job_finished_ms = at("2023-02-09T12:00:01Z");
 	d = decide(&o);
@@ -764,10 +777,12 @@ static void the_end_is_told_in_the_jobs_own_words(void **state)
 
 static struct account an_account(bool final)
 {
-	struct account a = { .known = true, .final = final, .carbon_source = "test", .cost_basis = "Shadow", .n_runs = 1 };
+	struct account a = {
+		.known = true, .final = final, .carbon_source = "test", .cost_basis = "Shadow", .n_runs = 1
+	};
 
-	a.runs[0] = (struct caj_run){ "yorkshire", "job-1", at(START), at(START) + HOUR_MS, 1,
-				      { true, true, true, 1000000, 90000, 50000 } };
+	a.runs[0] = (struct caj_run){ "yorkshire",         "job-1", at(START),
+				      at(START) + HOUR_MS, 1,       { true, true, true, 1000000, 90000, 50000 } };
 	a.total = a.runs[0].figures;
 	a.savings = (struct caj_savings){ .present = true, .total = { true, true, -12345678, 50000 } };
 	return a;

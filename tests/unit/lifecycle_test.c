@@ -10,7 +10,7 @@
 
 #define HISTORIES 20000
 #define BROKEN_HISTORIES 20000 /* at most, until it is caught */
-#define EVENTS 9 /* in one history, besides what happens in between */
+#define EVENTS 9               /* in one history, besides what happens in between */
 /* Decisions until nothing is left to do, when nothing else changes. */
 #define MAX_CALLS 5
 
@@ -136,8 +136,12 @@ static void account_for(struct world *w, const struct job *job, struct account *
 	*a = (struct account){ .known = true, .carbon_source = "test", .cost_basis = "Tariff" };
 	a->n_runs = w->seed % 29 == 0 ? CAJ_MAX_RUNS : 1;
 	for (int i = 0; i < a->n_runs; i++)
-		a->runs[i] = (struct caj_run){ arena_printf(&w->scratch, "%s%d", long_name, i), job->obj.meta.uid,
-					       EPOCH, EPOCH + HOUR_MS, 1, { true, true, true, 5, 6, 7 } };
+		a->runs[i] = (struct caj_run){ arena_printf(&w->scratch, "%s%d", long_name, i),
+					       job->obj.meta.uid,
+					       EPOCH,
+					       EPOCH + HOUR_MS,
+					       1,
+					       { true, true, true, 5, 6, 7 } };
 	a->final = w->now > EPOCH + 5 * DAY_MS;
 	a->savings.present = true;
 }
@@ -219,7 +223,8 @@ static bool conflict(struct world *w)
 }
 
 /* One write as the API server takes it; false = refused. */
-static bool apply(struct world *w, const struct caj_decision *d, const struct carbonawarejob *caj, const struct job *job)
+static bool apply(struct world *w, const struct caj_decision *d, const struct carbonawarejob *caj,
+		  const struct job *job)
 {
 	bool unversioned = w->broken == NO_STATUS_VERSION;
 	struct job *patched;
@@ -228,7 +233,8 @@ static bool apply(struct world *w, const struct caj_decision *d, const struct ca
 	case CAJ_NOTHING:
 		return true;
 	case CAJ_CREATE_JOB:
-		if (live_job(w) || (live(w)->status.job_uid && w->broken != NO_CREATE_CHECK && w->broken != CREATES_AGAIN))
+		if (live_job(w) ||
+		    (live(w)->status.job_uid && w->broken != NO_CREATE_CHECK && w->broken != CREATES_AGAIN))
 			return conflict(w);
 		server_create(w);
 		return true;
@@ -502,14 +508,25 @@ static void submit(struct world *w)
 	struct carbonawarejob *caj = new_caj(w);
 	struct caj_spec *s = &caj->spec;
 
-	caj->obj.meta = (struct object_meta){ .key = "ns/job", .namespace = "ns", .name = "job", .uid = "caj-uid",
-					      .resource_version = "0", .generation = 1, .deletion_ms = TIME_NONE };
-	*s = (struct caj_spec){ .earliest_start_ms = TIME_NONE, .deadline_ms = TIME_NONE, .max_delay_ms = TIME_NONE,
-				.safety_margin_ms = TIME_NONE, .ttl_after_finished_ms = TIME_NONE,
-				.template_active_deadline_ms = TIME_NONE, .template_present = true };
+	caj->obj.meta = (struct object_meta){ .key = "ns/job",
+					      .namespace = "ns",
+					      .name = "job",
+					      .uid = "caj-uid",
+					      .resource_version = "0",
+					      .generation = 1,
+					      .deletion_ms = TIME_NONE };
+	*s = (struct caj_spec){ .earliest_start_ms = TIME_NONE,
+				.deadline_ms = TIME_NONE,
+				.max_delay_ms = TIME_NONE,
+				.safety_margin_ms = TIME_NONE,
+				.ttl_after_finished_ms = TIME_NONE,
+				.template_active_deadline_ms = TIME_NONE,
+				.template_present = true };
 	caj->not_before_ms = TIME_NONE;
-	caj->status = (struct caj_status){ .deadline_ms = TIME_NONE, .latest_start_ms = TIME_NONE,
-					   .estimated_start_ms = TIME_NONE, .released_ms = TIME_NONE,
+	caj->status = (struct caj_status){ .deadline_ms = TIME_NONE,
+					   .latest_start_ms = TIME_NONE,
+					   .estimated_start_ms = TIME_NONE,
+					   .released_ms = TIME_NONE,
 					   .baseline = { .start_ms = TIME_NONE } };
 	s->expected_duration_ms = chance(w, 90) ? (1 + pick(w, 4)) * HOUR_MS : TIME_NONE;
 	if (chance(w, 85))

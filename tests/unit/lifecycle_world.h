@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The world of lifecycle_test.c: an in-memory API server that holds every version of one CarbonAwareJob and its Job, and
- * that watches the promises (contracts 1) as it takes each write. Versions live in the history's arena.
+ * The world of lifecycle_test.c: an in-memory API server that holds every version of one CarbonAwareJob and its Job,
+ * and that watches the promises (contracts 1) as it takes each write. Versions live in the history's arena.
  */
 #ifndef TESTS_UNIT_LIFECYCLE_WORLD_H
 #define TESTS_UNIT_LIFECYCLE_WORLD_H
@@ -23,29 +23,30 @@
 /* ---- what can go wrong ---- */
 
 enum violation {
-	TWO_JOBS,	    /* a Job was created although one had been recorded */
-	RECORD_LOST,	    /* the Job's UID, or the release of a Job that runs, went away from status */
+	TWO_JOBS,            /* a Job was created although one had been recorded */
+	RECORD_LOST,         /* the Job's UID, or the release of a Job that runs, went away from status */
 	RELEASED_UNRECORDED, /* unsuspended before releasedTime and UID were in status */
-	RELEASED_SUSPENDED, /* unsuspended although spec.suspend was true */
+	RELEASED_SUSPENDED,  /* unsuspended although spec.suspend was true */
 	HARD_LIMIT_BROKEN,
-	LATE_START,	    /* not started although the operator was alive and in sync after the latest start */
-	HARD_NOT_TERMINAL,  /* a hard limit left the object waiting after its latest start */
-	FOREIGN_UNDONE,	    /* unsuspended what somebody else had suspended after the release */
-	UNFINISHED,	    /* Complete or Failed went away, or changed into the other */
-	FALSE_END,	    /* Failed although the Job was there, let go and unfinished */
-	STRANDED,	    /* left alone as suspended by somebody else, but nobody had */
-	TTL_TOO_EARLY,	    /* the Job could be collected before its end was recorded */
-	USER_IGNORED,	    /* spec.suspend is true and the Job runs */
-	NOT_IDEMPOTENT,	    /* nothing changed, and it did not come to rest */
+	LATE_START,        /* not started although the operator was alive and in sync after the latest start */
+	HARD_NOT_TERMINAL, /* a hard limit left the object waiting after its latest start */
+	FOREIGN_UNDONE,    /* unsuspended what somebody else had suspended after the release */
+	UNFINISHED,        /* Complete or Failed went away, or changed into the other */
+	FALSE_END,         /* Failed although the Job was there, let go and unfinished */
+	STRANDED,          /* left alone as suspended by somebody else, but nobody had */
+	TTL_TOO_EARLY,     /* the Job could be collected before its end was recorded */
+	USER_IGNORED,      /* spec.suspend is true and the Job runs */
+	NOT_IDEMPOTENT,    /* nothing changed, and it did not come to rest */
 	TOO_MANY_WRITES,
 	STATUS_TOO_LARGE,
 	N_VIOLATIONS
 };
 
 static const char *const violation_names[] = {
-	"two jobs",	 "record lost",	"released unrecorded", "released suspended", "hard limit broken", "late start",
-	"hard not terminal", "foreign undone",	"unfinished",	      "false end",	   "stranded",
-	"ttl too early", "user ignored",	"not idempotent",     "too many writes",   "status too large",
+	"two jobs",         "record lost",       "released unrecorded", "released suspended", "hard limit broken",
+	"late start",       "hard not terminal", "foreign undone",      "unfinished",         "false end",
+	"stranded",         "ttl too early",     "user ignored",        "not idempotent",     "too many writes",
+	"status too large",
 };
 
 enum fault {
@@ -68,33 +69,33 @@ enum fault {
 };
 
 static const char *const fault_names[] = {
-	"crash before a write", "crash after a write", "lost reply",	    "stale read",     "conflict",
-	"live check refused",	"foreign suspend",     "foreign unsuspend", "foreign delete", "user's suspend",
-	"edited deadline",	"override annotation", "edited template",   "grid lost",      "operator off for hours",
+	"crash before a write", "crash after a write", "lost reply",        "stale read",     "conflict",
+	"live check refused",   "foreign suspend",     "foreign unsuspend", "foreign delete", "user's suspend",
+	"edited deadline",      "override annotation", "edited template",   "grid lost",      "operator off for hours",
 };
 
 /* What is broken on purpose. */
 enum breakage {
 	SOUND,
-	SKIPS_RECORD,	      /* releases without writing releasedTime first */
-	NO_LIVE_CHECKS,	      /* check_caj and check_job are ignored */
-	NO_CREATE_CHECK,      /* the live object is not looked at before the creation */
-	NO_STATUS_VERSION,    /* status writes without resourceVersion */
-	CREATES_AGAIN,	      /* a deleted Job is made anew */
-	UNDOES_SUSPEND,	      /* a foreign suspend is answered with another release */
-	WAITS_FOR_PLAN,	      /* no release without a plan */
-	LATE_HARD_RELEASE,    /* an old record is carried out whatever the limits */
-	IGNORES_DEADLINE,     /* the plan's start counts, also when the deadline was edited */
-	CHATTERS,	      /* each status differs from the last */
-	REOPENS,	      /* forgets that it is finished */
-	EARLY_TTL,	      /* the Job gets its TTL at once */
+	SKIPS_RECORD,      /* releases without writing releasedTime first */
+	NO_LIVE_CHECKS,    /* check_caj and check_job are ignored */
+	NO_CREATE_CHECK,   /* the live object is not looked at before the creation */
+	NO_STATUS_VERSION, /* status writes without resourceVersion */
+	CREATES_AGAIN,     /* a deleted Job is made anew */
+	UNDOES_SUSPEND,    /* a foreign suspend is answered with another release */
+	WAITS_FOR_PLAN,    /* no release without a plan */
+	LATE_HARD_RELEASE, /* an old record is carried out whatever the limits */
+	IGNORES_DEADLINE,  /* the plan's start counts, also when the deadline was edited */
+	CHATTERS,          /* each status differs from the last */
+	REOPENS,           /* forgets that it is finished */
+	EARLY_TTL,         /* the Job gets its TTL at once */
 	N_BREAKAGES
 };
 
 static const char *const breakage_names[] = {
-	"sound",	 "skips record",   "no live checks",  "no create check",    "no status version", "creates again",
-	"undoes suspend", "waits for plan", "late hard release", "ignores deadline", "chatters",	     "reopens",
-	"early ttl",
+	"sound",         "skips record",   "no live checks", "no create check",   "no status version",
+	"creates again", "undoes suspend", "waits for plan", "late hard release", "ignores deadline",
+	"chatters",      "reopens",        "early ttl",
 };
 
 struct totals {
@@ -122,9 +123,9 @@ struct world {
 	const struct job *jobs[MAX_VERSIONS];
 	int n_cajs, n_jobs; /* the last one is current; cajs[i] is never NULL */
 	int n_uids;
-	bool deleted;	     /* the CarbonAwareJob is gone */
-	bool foreign_hold;   /* let go, and then suspended by somebody else */
-	int64_t job_ends;    /* TIME_NONE unless it runs */
+	bool deleted;      /* the CarbonAwareJob is gone */
+	bool foreign_hold; /* let go, and then suspended by somebody else */
+	int64_t job_ends;  /* TIME_NONE unless it runs */
 	const char *template_hash;
 	int64_t submitted;
 	int n_events, n_writes;

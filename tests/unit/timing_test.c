@@ -26,15 +26,20 @@ static void latest_start_is_deadline_less_duration_less_margin(void **state)
 		int64_t margin_s;
 	} cases[] = {
 		/* the margin is 600 s, or a tenth of the duration if that is more, or what the user says */
-		{ ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":3600", "2023-02-09T10:50:00Z", 600 },
-		{ ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":6000", "2023-02-09T10:10:00Z", 600 },
-		{ ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":6010", "2023-02-09T10:09:49Z", 601 },
-		{ ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":20000", "2023-02-09T05:53:20Z", 2000 },
+		{ ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":3600", "2023-02-09T10:50:00Z",
+		  600 },
+		{ ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":6000", "2023-02-09T10:10:00Z",
+		  600 },
+		{ ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":6010", "2023-02-09T10:09:49Z",
+		  601 },
+		{ ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":20000", "2023-02-09T05:53:20Z",
+		  2000 },
 		{ ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":3600,\"safetyMarginSeconds\":0",
 		  "2023-02-09T11:00:00Z", 0 },
 		/* maxDelaySeconds is from the earliest start */
 		{ ",\"maxDelaySeconds\":7200,\"expectedDurationSeconds\":3600", "2023-02-09T02:00:00Z", 600 },
-		{ ",\"maxDelaySeconds\":7200,\"expectedDurationSeconds\":3600,\"earliestStartTime\":\"2023-02-09T05:00:00Z\"",
+		{ ",\"maxDelaySeconds\":7200,\"expectedDurationSeconds\":3600,\"earliestStartTime\":\"2023-02-09T05:00:"
+		  "00Z\"",
 		  "2023-02-09T07:00:00Z", 600 },
 	};
 
@@ -61,7 +66,8 @@ static void what_is_not_deferred_says_why(void **state)
 		{ "", ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":60,\"urgency\":\"Critical\"",
 		  "Critical" },
 		{ ",\"annotations\":{\"loadshift.io/run-now\":\"true\"}",
-		  ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":60,\"urgency\":\"Critical\"", "RunNow" },
+		  ",\"deadline\":\"2023-02-09T12:00:00Z\",\"expectedDurationSeconds\":60,\"urgency\":\"Critical\"",
+		  "RunNow" },
 	};
 
 	(void)state;
@@ -99,7 +105,8 @@ static void the_earliest_start_is_the_latest_of_all_that_ask_for_one(void **stat
 	assert_int_equal(window_of(not_before, ",\"earliestStartTime\":\"2023-02-09T05:00:00Z\"").t.earliest_ms,
 			 at("2023-02-09T06:00:00Z"));
 	/* run-now means now */
-	assert_int_equal(window_of(both, ",\"earliestStartTime\":\"2023-02-09T05:00:00Z\"").t.earliest_ms, at(SUBMITTED));
+	assert_int_equal(window_of(both, ",\"earliestStartTime\":\"2023-02-09T05:00:00Z\"").t.earliest_ms,
+			 at(SUBMITTED));
 }
 
 static void only_a_contradiction_is_refused(void **state)
@@ -114,7 +121,8 @@ static void only_a_contradiction_is_refused(void **state)
 	assert_string_equal(window_of("", late).refusal.reason, "ImpossibleWindow");
 	/* A deadline that has passed or is too near is met as well as can be: GitOps applies old files again. */
 	assert_null(window_of("", gone).refusal.reason);
-	assert_null(window_of("", ",\"expectedDurationSeconds\":3600,\"deadline\":\"2023-02-09T00:00:01Z\"").refusal.reason);
+	assert_null(window_of("", ",\"expectedDurationSeconds\":3600,\"deadline\":\"2023-02-09T00:00:01Z\"")
+			    .refusal.reason);
 	assert_null(window_of(run_now, late).refusal.reason);
 }
 
