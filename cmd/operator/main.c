@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stddef.h>
 
+#include "base/resident.h"
 #include "config/config.h"
 #include "controller/manager.h"
 #include "http/client.h"
@@ -108,7 +109,8 @@ static int serve(const struct options *o, const sigset_t *signals, struct error 
 	struct manager_config config = to_config(o);
 	_cleanup_(cleanup_ops) struct ops *ops = NULL;
 	struct manager *op = NULL;
-	int sig = 0;
+	static const struct timespec trim_every = { .tv_sec = 20 };
+	int sig;
 
 	if (manager_new(&config, &op, err))
 		return -1;
@@ -124,7 +126,9 @@ static int serve(const struct options *o, const sigset_t *signals, struct error 
 	}
 	log_info("operator started", LOG_I64("metrics_port", ops_metrics_port(ops)),
 		 LOG_I64("probes_port", ops_probes_port(ops)));
-	(void)sigwait(signals, &sig);
+	/* Nothing else to do here: what work has freed goes back to the system now and then. */
+	while ((sig = sigtimedwait(signals, NULL, &trim_every)) < 0)
+		resident_trim();
 	log_info("shutting down", LOG_I64("signal", sig));
 	ops_shut_down(ops);
 	/* The probes look at the operator: they go first. */
@@ -146,8 +150,12 @@ int main(int argc, char **argv)
 	sigset_t signals;
 	bool done = false;
 
-	/* Two malloc arenas are plenty: more of them only keep memory that was freed on another thread. */
+	/*
+	 * Two malloc arenas are plenty: more of them only keep memory that was freed on another thread. What is large
+	 * is short-lived (a planning round's arrays, a page of a list) and goes back to the system at once.
+	 */
 	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	arena_init(&arena, 4096, 1024 * 1024);
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGTERM);

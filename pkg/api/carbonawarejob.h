@@ -96,8 +96,8 @@ struct caj_segment {
 };
 
 struct caj_plan {
-	int n_segments; /* 0 = no plan */
-	struct caj_segment segments[CAJ_MAX_SEGMENTS];
+	int n_segments;               /* 0 = no plan */
+	struct caj_segment *segments; /* at most CAJ_MAX_SEGMENTS */
 	struct caj_figures expected;
 };
 
@@ -156,11 +156,11 @@ struct caj_status {
 	int64_t estimated_start_ms;
 	const char *explanation;
 	int n_options;
-	struct caj_option options[CAJ_MAX_OPTIONS];
+	struct caj_option *options; /* at most CAJ_MAX_OPTIONS */
 	const char *job_name, *job_uid;
 	int64_t released_ms;
 	int n_runs;
-	struct caj_run runs[CAJ_MAX_RUNS];
+	struct caj_run *runs; /* at most CAJ_MAX_RUNS, for which a copy has room */
 	struct caj_actual actual;
 	struct caj_savings savings;
 	const char *saved_carbon, *saved_cost; /* saved{carbon,cost}: the columns' text, "~412 g" while expected */
@@ -191,7 +191,7 @@ static inline const struct carbonawarejob *carbonawarejob_of(const struct object
  * them. ERR_LIMIT past CAJ_MAX_STATUS.
  */
 int caj_status_encode(const struct caj_status *s, bool patch, struct buf *out, struct error *err) must_check;
-/* Deep copy of everything into the arena, conditions with room to set more. */
+/* Deep copy of everything into the arena, conditions and runs with room for more. */
 void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_status *ret);
 
 /* Condition types (contracts 1). */

@@ -16,11 +16,19 @@
 
 /* ---- decode ---- */
 
-static const char *text(const struct json *parent, const char *key, size_t max, struct arena *a)
+static const char *text(const struct json *parent, const char *key, size_t max, struct shared_texts *t)
 {
 	const char *s = json_string(json_get(parent, key));
 
-	return s && *s && strlen(s) <= max ? arena_strdup(a, s) : NULL;
+	return s && *s && strlen(s) <= max ? shared_text(t, s) : NULL;
+}
+
+/* Room for the elements of a list, at most `max`; nothing for an empty one. */
+static void *room_for(const struct json *list, size_t max, size_t size, struct arena *a)
+{
+	size_t n = MIN(json_len(list), max);
+
+	return n ? arena_alloc_array(a, n, size) : NULL;
 }
 
 static int64_t time_of(const struct json *parent, const char *key)
@@ -52,17 +60,19 @@ static void figures_decode(const struct json *j, struct caj_figures *ret)
 }
 
 /* A plan of which a part is lost is no plan: the next round makes a new one. */
-static void plan_decode(const struct json *j, struct arena *a, struct caj_plan *ret)
+static void plan_decode(const struct json *j, struct shared_texts *t, struct caj_plan *ret)
 {
+	const struct json *list = json_get(j, "segments");
 	int n = 0;
 
-	json_each (item, json_get(j, "segments")) {
+	ret->segments = room_for(list, CAJ_MAX_SEGMENTS, sizeof(*ret->segments), t->arena);
+	json_each (item, list) {
 		if (n == CAJ_MAX_SEGMENTS)
 			return;
 		struct caj_segment *s = &ret->segments[n++];
 
 		*s = (struct caj_segment){
-			.region = text(item, "region", MAX_NAME, a),
+			.region = text(item, "region", MAX_NAME, t),
 			.start_ms = time_of(item, "startTime"),
 			.end_ms = time_of(item, "endTime"),
 			.parallelism = count(item, "parallelism"),
@@ -75,11 +85,11 @@ static void plan_decode(const struct json *j, struct arena *a, struct caj_plan *
 		figures_decode(json_get(j, "expected"), &ret->expected);
 }
 
-static void baseline_decode(const struct json *j, struct arena *a, struct caj_baseline *ret)
+static void baseline_decode(const struct json *j, struct shared_texts *t, struct caj_baseline *ret)
 {
 	struct caj_baseline b = {
-		.rule = text(j, "rule", MAX_WORD, a),
-		.region = text(j, "region", MAX_NAME, a),
+		.rule = text(j, "rule", MAX_WORD, t),
+		.region = text(j, "region", MAX_NAME, t),
 		.start_ms = time_of(j, "startTime"),
 	};
 
@@ -87,10 +97,11 @@ static void baseline_decode(const struct json *j, struct arena *a, struct caj_ba
 	*ret = b.rule && b.region && b.start_ms != TIME_NONE ? b : (struct caj_baseline){ .start_ms = TIME_NONE };
 }
 
-static void options_decode(const struct json *list, struct arena *a, struct caj_status *s)
+static void options_decode(const struct json *list, struct shared_texts *t, struct caj_status *s)
 {
+	s->options = room_for(list, CAJ_MAX_OPTIONS, sizeof(*s->options), t->arena);
 	json_each (item, list) {
-		struct caj_option o = { .region = text(item, "region", MAX_NAME, a),
+		struct caj_option o = { .region = text(item, "region", MAX_NAME, t),
 					.start_ms = time_of(item, "startTime") };
 
 		figures_decode(json_get(item, "expected"), &o.expected);
@@ -99,12 +110,13 @@ static void options_decode(const struct json *list, struct arena *a, struct caj_
 	}
 }
 
-static void runs_decode(const struct json *list, struct arena *a, struct caj_status *s)
+static void runs_decode(const struct json *list, struct shared_texts *t, struct caj_status *s)
 {
+	s->runs = room_for(list, CAJ_MAX_RUNS, sizeof(*s->runs), t->arena);
 	json_each (item, list) {
 		struct caj_run r = {
-			.region = text(item, "region", MAX_NAME, a),
-			.job_uid = text(item, "jobUID", MAX_WORD, a),
+			.region = text(item, "region", MAX_NAME, t),
+			.job_uid = text(item, "jobUID", MAX_WORD, t),
 			.start_ms = time_of(item, "startTime"),
 			.end_ms = time_of(item, "endTime"),
 			.pods = count(item, "pods"),
@@ -116,16 +128,16 @@ static void runs_decode(const struct json *list, struct arena *a, struct caj_sta
 	}
 }
 
-static void actual_decode(const struct json *j, struct arena *a, struct caj_actual *ret)
+static void actual_decode(const struct json *j, struct shared_texts *t, struct caj_actual *ret)
 {
 	if (!json_is_object(j))
 		return;
 	ret->present = true;
 	(void)json_bool(json_get(j, "final"), &ret->final);
 	figures_decode(j, &ret->figures);
-	ret->carbon_source = text(j, "carbonSource", MAX_NAME, a);
-	ret->energy_scope = text(j, "energyScope", MAX_WORD, a);
-	ret->cost_basis = text(j, "costBasis", MAX_WORD, a);
+	ret->carbon_source = text(j, "carbonSource", MAX_NAME, t);
+	ret->energy_scope = text(j, "energyScope", MAX_WORD, t);
+	ret->cost_basis = text(j, "costBasis", MAX_WORD, t);
 }
 
 static void saving_decode(const struct json *j, struct caj_saving *ret)
@@ -148,31 +160,34 @@ static void savings_decode(const struct json *j, struct caj_savings *ret)
 void caj_status_decode(const struct json *j, struct arena *a, struct caj_status *ret)
 {
 	const struct json *job = json_get(j, "jobRef"), *saved = json_get(j, "saved");
+	struct shared_texts t = { .arena = a };
 
-	*ret = (struct caj_status){
-		.template_hash = text(j, "templateHash", MAX_WORD, a),
-		.deadline_ms = time_of(j, "deadlineTime"),
-		.latest_start_ms = time_of(j, "latestStartTime"),
-		.home = text(j, "home", MAX_NAME, a),
-		.plan_id = text(j, "planID", MAX_WORD, a),
-		.currency = text(j, "currency", MAX_COLUMN, a),
-		.estimated_start_ms = time_of(j, "estimatedStartTime"),
-		.explanation = text(j, "explanation", MAX_SENTENCE, a),
-		.job_name = text(job, "name", MAX_NAME, a),
-		.released_ms = time_of(j, "releasedTime"),
-		.saved_carbon = text(saved, "carbon", MAX_COLUMN, a),
-		.saved_cost = text(saved, "cost", MAX_COLUMN, a),
-	};
-	if (ret->job_name)
-		ret->job_uid = text(job, "uid", MAX_WORD, a);
-	(void)json_i64(json_get(j, "observedGeneration"), &ret->observed_generation);
-	plan_decode(json_get(j, "plan"), a, &ret->plan);
-	baseline_decode(json_get(j, "baseline"), a, &ret->baseline);
-	options_decode(json_get(j, "options"), a, ret);
-	runs_decode(json_get(j, "runs"), a, ret);
-	actual_decode(json_get(j, "actual"), a, &ret->actual);
-	savings_decode(json_get(j, "savings"), &ret->savings);
+	*ret = (struct caj_status){ 0 };
 	conditions_decode(json_get(j, "conditions"), NULL, a, &ret->conditions);
+	/* The explanation is a condition's message, too. */
+	for (size_t i = 0; i < MIN(ret->conditions.len, SHARED_TEXTS_MAX / 2); i++)
+		shared_texts_know(&t, ret->conditions.items[i].message);
+	ret->template_hash = text(j, "templateHash", MAX_WORD, &t);
+	ret->deadline_ms = time_of(j, "deadlineTime");
+	ret->latest_start_ms = time_of(j, "latestStartTime");
+	ret->home = text(j, "home", MAX_NAME, &t);
+	ret->plan_id = text(j, "planID", MAX_WORD, &t);
+	ret->currency = text(j, "currency", MAX_COLUMN, &t);
+	ret->estimated_start_ms = time_of(j, "estimatedStartTime");
+	ret->explanation = text(j, "explanation", MAX_SENTENCE, &t);
+	ret->job_name = text(job, "name", MAX_NAME, &t);
+	if (ret->job_name)
+		ret->job_uid = text(job, "uid", MAX_WORD, &t);
+	ret->released_ms = time_of(j, "releasedTime");
+	ret->saved_carbon = text(saved, "carbon", MAX_COLUMN, &t);
+	ret->saved_cost = text(saved, "cost", MAX_COLUMN, &t);
+	(void)json_i64(json_get(j, "observedGeneration"), &ret->observed_generation);
+	plan_decode(json_get(j, "plan"), &t, &ret->plan);
+	baseline_decode(json_get(j, "baseline"), &t, &ret->baseline);
+	options_decode(json_get(j, "options"), &t, ret);
+	runs_decode(json_get(j, "runs"), &t, ret);
+	actual_decode(json_get(j, "actual"), &t, &ret->actual);
+	savings_decode(json_get(j, "savings"), &ret->savings);
 }
 
 /* ---- encode ---- */
@@ -440,26 +455,50 @@ int caj_status_encode(const struct caj_status *s, bool patch, struct buf *out, s
 
 /* ---- copy ---- */
 
+static void plan_copy(const struct caj_plan *from, struct arena *a, struct caj_plan *ret)
+{
+	*ret = *from;
+	ret->segments = arena_array(a, (size_t)from->n_segments, struct caj_segment);
+	for (int i = 0; i < from->n_segments; i++) {
+		ret->segments[i] = from->segments[i];
+		ret->segments[i].region = arena_strdup(a, from->segments[i].region);
+	}
+}
+
+static void options_copy(const struct caj_status *from, struct arena *a, struct caj_status *ret)
+{
+	ret->options = arena_array(a, (size_t)from->n_options, struct caj_option);
+	for (int i = 0; i < from->n_options; i++) {
+		ret->options[i] = from->options[i];
+		ret->options[i].region = arena_strdup(a, from->options[i].region);
+	}
+}
+
+static void runs_copy(const struct caj_status *from, struct arena *a, struct caj_status *ret)
+{
+	ret->runs = arena_array(a, CAJ_MAX_RUNS, struct caj_run);
+	for (int i = 0; i < from->n_runs; i++) {
+		ret->runs[i] = from->runs[i];
+		ret->runs[i].region = arena_strdup(a, from->runs[i].region);
+		ret->runs[i].job_uid = arena_strdup(a, from->runs[i].job_uid);
+	}
+}
+
 void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_status *ret)
 {
 	*ret = *from;
 	ret->template_hash = arena_strdup(a, from->template_hash);
 	ret->home = arena_strdup(a, from->home);
 	ret->plan_id = arena_strdup(a, from->plan_id);
-	for (int i = 0; i < from->plan.n_segments; i++)
-		ret->plan.segments[i].region = arena_strdup(a, from->plan.segments[i].region);
+	plan_copy(&from->plan, a, &ret->plan);
 	ret->currency = arena_strdup(a, from->currency);
 	ret->baseline.rule = arena_strdup(a, from->baseline.rule);
 	ret->baseline.region = arena_strdup(a, from->baseline.region);
 	ret->explanation = arena_strdup(a, from->explanation);
-	for (int i = 0; i < from->n_options; i++)
-		ret->options[i].region = arena_strdup(a, from->options[i].region);
+	options_copy(from, a, ret);
 	ret->job_name = arena_strdup(a, from->job_name);
 	ret->job_uid = arena_strdup(a, from->job_uid);
-	for (int i = 0; i < from->n_runs; i++) {
-		ret->runs[i].region = arena_strdup(a, from->runs[i].region);
-		ret->runs[i].job_uid = arena_strdup(a, from->runs[i].job_uid);
-	}
+	runs_copy(from, a, ret);
 	ret->actual.carbon_source = arena_strdup(a, from->actual.carbon_source);
 	ret->actual.energy_scope = arena_strdup(a, from->actual.energy_scope);
 	ret->actual.cost_basis = arena_strdup(a, from->actual.cost_basis);

@@ -12,14 +12,14 @@
 
 struct arena_chunk {
 	struct arena_chunk *older;
-	size_t used;
-	size_t size;
+	uint32_t used;
+	uint32_t size;
 	char data[];
 };
 
 void arena_init(struct arena *a, size_t first_chunk, size_t max)
 {
-	*a = (struct arena){ .next_chunk = first_chunk, .max = max };
+	*a = (struct arena){ .next_chunk = (uint32_t)first_chunk, .max = (uint32_t)MIN(max, UINT32_MAX) };
 }
 
 void arena_release(struct arena *a)
@@ -43,7 +43,7 @@ void arena_reset(struct arena *a)
 	keep->older = NULL;
 	keep->used = 0;
 	a->chunk = keep;
-	a->total = sizeof(*keep) + keep->size;
+	a->total = (uint32_t)sizeof(*keep) + keep->size;
 }
 
 size_t arena_used(const struct arena *a)
@@ -52,7 +52,7 @@ size_t arena_used(const struct arena *a)
 
 	/* Rounded up per chunk, for the alignment that a chunk's beginning saved. */
 	for (const struct arena_chunk *c = a->chunk; c; c = c->older)
-		used += (c->used + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+		used += ((size_t)c->used + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 	return used;
 }
 
@@ -61,14 +61,14 @@ static void arena_add_chunk(struct arena *a, size_t at_least)
 	size_t size = MAX(a->next_chunk, at_least);
 
 	if (size > a->max || a->total + sizeof(struct arena_chunk) + size > a->max) {
-		(void)fprintf(stderr, "arena of %zu bytes is full\n", a->max);
+		(void)fprintf(stderr, "arena of %" PRIu32 " bytes is full\n", a->max);
 		abort();
 	}
 	struct arena_chunk *c = xmalloc(sizeof(*c) + size);
-	*c = (struct arena_chunk){ .older = a->chunk, .size = size };
+	*c = (struct arena_chunk){ .older = a->chunk, .size = (uint32_t)size };
 	a->chunk = c;
-	a->total += sizeof(*c) + size;
-	a->next_chunk = MIN(size * 2, ARENA_MAX_CHUNK);
+	a->total += (uint32_t)(sizeof(*c) + size);
+	a->next_chunk = (uint32_t)MIN(size * 2, ARENA_MAX_CHUNK);
 }
 
 static void *arena_take(struct arena *a, size_t size, size_t align)
@@ -81,7 +81,7 @@ static void *arena_take(struct arena *a, size_t size, size_t align)
 		c = a->chunk;
 		at = 0;
 	}
-	c->used = at + size;
+	c->used = (uint32_t)(at + size);
 	return c->data + at;
 }
 
@@ -131,4 +131,23 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	va_end(again);
 	va_end(args);
 	return p;
+}
+
+void shared_texts_know(struct shared_texts *t, const char *s)
+{
+	if (s && t->n < SHARED_TEXTS_MAX)
+		t->seen[t->n++] = s;
+}
+
+const char *shared_text(struct shared_texts *t, const char *s)
+{
+	if (!s)
+		return NULL;
+	for (size_t i = 0; i < t->n; i++) {
+		if (strcmp(t->seen[i], s) == 0)
+			return t->seen[i];
+	}
+	const char *copy = arena_strdup(t->arena, s);
+	shared_texts_know(t, copy);
+	return copy;
 }

@@ -14,12 +14,12 @@ struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *chunk; /* newest first */
-	size_t next_chunk;         /* size of the next chunk */
-	size_t total;              /* bytes taken from malloc */
-	size_t max;
+	uint32_t next_chunk;       /* size of the next chunk */
+	uint32_t total;            /* bytes taken from malloc */
+	uint32_t max;
 };
 
-/* first_chunk: bytes of the first chunk, later ones double up to 64 KiB; nothing is allocated yet. */
+/* first_chunk: bytes of the first chunk, later ones double up to 64 KiB; nothing is allocated yet. max < 4 GiB. */
 void arena_init(struct arena *a, size_t first_chunk, size_t max);
 void arena_release(struct arena *a);
 /* Empties it; one chunk is kept for reuse. Everything handed out is invalid. */
@@ -35,5 +35,22 @@ void *arena_alloc_array(struct arena *a, size_t n, size_t size) __attribute__((r
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3), returns_nonnull));
+
+/*
+ * Copies in an arena of which equal ones are the same, for an object that names a few things often: regions, or one
+ * sentence in several places. So many are remembered; what comes later is copied each time.
+ *
+ *	struct shared_texts t = { .arena = a };
+ */
+#define SHARED_TEXTS_MAX 16
+struct shared_texts {
+	struct arena *arena;
+	const char *seen[SHARED_TEXTS_MAX];
+	size_t n;
+};
+/* NULL stays NULL. */
+const char *shared_text(struct shared_texts *t, const char *s);
+/* Remembers a text that is in the arena already, or lives longer. */
+void shared_texts_know(struct shared_texts *t, const char *s);
 
 #endif

@@ -30,7 +30,7 @@ static void secret_init(void)
 	} while (0)
 
 /* Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with 1 and 3 rounds. */
-static uint64_t hash_key(struct str s)
+static uint32_t hash_key(struct str s)
 {
 	uint64_t v0 = secret[0] ^ UINT64_C(0x736f6d6570736575), v1 = secret[1] ^ UINT64_C(0x646f72616e646f6d);
 	uint64_t v2 = secret[0] ^ UINT64_C(0x6c7967656e657261), v3 = secret[1] ^ UINT64_C(0x7465646279746573);
@@ -54,7 +54,7 @@ static uint64_t hash_key(struct str s)
 	SIPROUND;
 	SIPROUND;
 	SIPROUND;
-	return v0 ^ v1 ^ v2 ^ v3;
+	return (uint32_t)(v0 ^ v1 ^ v2 ^ v3);
 }
 
 void map_init(struct map *m, size_t max)
@@ -65,16 +65,29 @@ void map_init(struct map *m, size_t max)
 	*m = (struct map){ .max = max };
 }
 
+void map_init_borrowing(struct map *m, size_t max)
+{
+	map_init(m, max);
+	m->borrows = true;
+}
+
+static void free_key(const struct map *m, struct map_entry *e)
+{
+	if (!m->borrows)
+		free((char *)e->key);
+}
+
 void map_release(struct map *m)
 {
 	for (size_t i = 0; i < m->cap; i++)
-		free(m->slots[i].key);
+		free_key(m, &m->slots[i]);
 	free(m->slots);
-	map_init(m, m->max);
+	m->slots = NULL;
+	m->len = m->cap = 0;
 }
 
 /* The entry with that key, or the empty slot where it would go. cap > 0, never full. */
-static struct map_entry *probe(const struct map *m, struct str key, uint64_t hash)
+static struct map_entry *probe(const struct map *m, struct str key, uint32_t hash)
 {
 	for (size_t i = hash & (m->cap - 1);; i = (i + 1) & (m->cap - 1)) {
 		struct map_entry *e = &m->slots[i];
@@ -109,7 +122,7 @@ static void grow(struct map *m)
 
 int map_put(struct map *m, struct str key, void *value, void **ret_old, struct error *err)
 {
-	uint64_t hash = hash_key(key);
+	uint32_t hash = hash_key(key);
 
 	if (m->len * 4 >= m->cap * 3)
 		grow(m);
@@ -117,11 +130,13 @@ int map_put(struct map *m, struct str key, void *value, void **ret_old, struct e
 	if (e->key) {
 		*ret_old = e->value;
 		e->value = value;
+		if (m->borrows)
+			e->key = key.ptr;
 		return 0;
 	}
 	if (m->len >= m->max)
 		return error_set(err, ERR_LIMIT, "more than %zu entries", m->max);
-	*e = (struct map_entry){ xstrndup(key.ptr, key.len), key.len, hash, value };
+	*e = (struct map_entry){ m->borrows ? key.ptr : xstrndup(key.ptr, key.len), value, (uint32_t)key.len, hash };
 	m->len++;
 	*ret_old = NULL;
 	return 0;
@@ -135,7 +150,7 @@ void *map_del(struct map *m, struct str key)
 	if (!e->key)
 		return NULL;
 	void *value = e->value;
-	free(e->key);
+	free_key(m, e);
 	m->len--;
 	/* Close the gap, so that no probe sequence is broken and no tombstones pile up. */
 	size_t hole = (size_t)(e - m->slots), mask = m->cap - 1;

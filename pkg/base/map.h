@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hash map from a string (copied) to a pointer (not owned). Keys come from outside, so the hash is SipHash-1-3 with a
- * secret of this process. Lookup by string view, no allocation. The caller locks.
+ * Hash map from a string (copied, unless the map borrows) to a pointer (not owned). Keys come from outside, so the hash
+ * is SipHash-1-3 with a secret of this process. Lookup by string view, no allocation. The caller locks.
  */
 #ifndef BASE_MAP_H
 #define BASE_MAP_H
@@ -10,10 +10,10 @@
 #include "base/str.h"
 
 struct map_entry {
-	char *key; /* NUL-terminated, owned by the map; NULL = empty slot */
-	size_t key_len;
-	uint64_t hash;
+	const char *key; /* NULL = empty slot; NUL-terminated where the map copies */
 	void *value;
+	uint32_t key_len;
+	uint32_t hash;
 };
 
 struct map {
@@ -21,9 +21,12 @@ struct map {
 	size_t len;
 	size_t cap; /* power of two, 0 at first */
 	size_t max;
+	bool borrows;
 };
 
 void map_init(struct map *m, size_t max);
+/* Keys are not copied: each is a part of its value, and unchanged as long as that is in the map. */
+void map_init_borrowing(struct map *m, size_t max);
 /* Frees keys and slots, not the values. */
 void map_release(struct map *m);
 

@@ -18,6 +18,8 @@ static struct metric lateness =
 #define RECHECK_MS (30 * SECOND_MS)
 /* Decisions in one call: create, record, release and one to find that nothing is left. */
 #define MAX_STEPS 4
+/* An overdue release that was recorded a shorter while ago is being carried out by the worker that recorded it (real). */
+#define DUE_WORKS_MS (2 * SECOND_MS)
 
 /* Everything one call holds while it observes and acts. */
 struct step {
@@ -420,6 +422,15 @@ static bool leave_to_due(struct step *s, const struct caj_decision *d, bool is_d
 	return true;
 }
 
+/* Recorded by the due worker a moment ago: to carry it out here too would only be a conflict. */
+static bool due_is_at_it(const struct step *s, const struct caj_decision *d)
+{
+	const struct caj_timing *t = &s->o.timing;
+
+	return d->action == CAJ_RELEASE_JOB && t->latest_start_ms != TIME_NONE && s->o.now_ms >= t->latest_start_ms &&
+	       s->o.released_for_real_ms < DUE_WORKS_MS;
+}
+
 static int run_steps(struct step *s, bool is_due, struct reconcile_result *ret, struct error *err)
 {
 	const char *foreign = NULL, *refused = NULL;
@@ -445,6 +456,10 @@ static int run_steps(struct step *s, bool is_due, struct reconcile_result *ret, 
 		caj_decide(&s->o, s->w->arena, &d);
 		if (leave_to_due(s, &d, is_due))
 			return 0;
+		if (i == 0 && !is_due && due_is_at_it(s, &d)) {
+			ret->requeue_after_ms = DUE_WORKS_MS;
+			return 0;
+		}
 		int more = carry_out(s, &d, err);
 		if (more < 0)
 			return -1;

@@ -24,5 +24,8 @@ void context_timing(const struct context *ctx, const struct carbonawarejob *caj,
 
 void context_request_plan(const struct context *ctx)
 {
-	(void)workqueue_add_after(controller_queue(ctx->plan_controller), KEY_PLAN, PLAN_DEBOUNCE_MS);
+	int64_t rest_ms = PLAN_REST * atomic_load_explicit(&ctx->plan_round_ms, memory_order_relaxed);
+
+	(void)workqueue_add_after(controller_queue(ctx->plan_controller), KEY_PLAN,
+				  CLAMP(rest_ms, PLAN_DEBOUNCE_MS, PLAN_DEBOUNCE_MAX_MS));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the reconcilers of the operator share: stores, tables, queues and the clock. Set up by manager_new() before
- * any of their threads runs; constant afterwards. Everything in it is safe from any thread.
+ * any of their threads runs; constant afterwards but for plan_round_ms. Everything in it is safe from any thread.
  */
 #ifndef CONTROLLER_CONTEXT_H
 #define CONTROLLER_CONTEXT_H
@@ -27,6 +27,7 @@ struct context {
 	struct zones *zones;
 	struct recorder *events;
 	struct controller *caj_controller, *plan_controller, *due_controller;
+	_Atomic(int64_t) plan_round_ms; /* what the last planning round took */
 };
 
 /* Submission in domain time. */
@@ -42,8 +43,13 @@ void context_timing(const struct context *ctx, const struct carbonawarejob *caj,
 /* The one key of the planning queue and of the due queue. */
 #define KEY_PLAN "plan"
 #define KEY_DUE "due"
-/* Real ms that changes are gathered for before a round. */
+/*
+ * Real ms that changes are gathered for before a round: so many, and with many jobs as long as keeps rounds to a fifth
+ * of one core's time, up to a maximum.
+ */
 #define PLAN_DEBOUNCE_MS 200
+#define PLAN_DEBOUNCE_MAX_MS 2000
+#define PLAN_REST 4
 void context_request_plan(const struct context *ctx);
 
 #endif

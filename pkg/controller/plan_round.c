@@ -6,6 +6,10 @@
 #include "log/log.h"
 #include "metrics/metrics.h"
 
+/* For the text of one entry at a time. */
+#define SCRATCH_CHUNK (8 * 1024)
+#define SCRATCH_MAX (1024 * 1024)
+
 static struct metric rounds = METRIC_COUNTER("loadshift_plan_rounds_total", "Planning rounds.");
 static struct metric round_seconds =
 	METRIC_HISTOGRAM("loadshift_plan_round_seconds", "Time of one planning round.", metric_latency_buckets);
@@ -158,7 +162,7 @@ static bool log_decision(const struct grid_view *v, const struct pending *p, con
 {
 	const struct grid_forecast *f = p->place.home < v->n_regions ? &v->regions[p->place.home]->forecast : NULL;
 
-	if (p->earlier && plan_entry_equal(p->earlier, e))
+	if (p->earlier == e)
 		return false;
 	log_info("planned", LOG_STR("job", p->caj->obj.meta.key), LOG_STR("uid", p->caj->obj.meta.uid),
 		 LOG_TIME("now", v->now_ms), LOG_I64("now_ms", v->now_ms),
@@ -203,19 +207,25 @@ static size_t publish_rows(const struct grid_view *v, struct gathered *g, size_t
 {
 	size_t n = 0;
 	bool logged = false;
+	struct arena scratch;
 
+	arena_init(&scratch, SCRATCH_CHUNK, SCRATCH_MAX);
 	for (size_t i = 0; i < g->n; i++) {
 		struct pending *p = &g->pending[i];
-		struct plan_entry *entry = i < n_planned ? plan_entry_new(v, p->caj, job_of(p->job), &p->timing,
-									  &p->place, &g->jobs[i], &results[i])
+		struct plan_source source = {
+			v, p->caj, job_of(p->job), &p->timing, &p->place, &g->jobs[i], &results[i]
+		};
+		struct plan_entry *entry = i < n_planned ? plan_entry_new(&source, p->earlier, &scratch)
 					   : p->earlier  ? plan_entry_ref(p->earlier)
 							 : NULL;
 
 		if (entry && i < n_planned)
 			logged |= log_decision(v, p, &g->jobs[i], &results[i], entry);
 		if (entry)
-			rows[n++] = (struct plan_row){ p->caj->obj.meta.uid, p->caj->obj.meta.key, entry };
+			rows[n++] = (struct plan_row){ p->caj->obj.meta.key, entry };
+		arena_reset(&scratch);
 	}
+	arena_release(&scratch);
 	if (logged)
 		log_round(v);
 	return n;
@@ -249,7 +259,9 @@ int64_t plan_round(struct context *ctx, struct arena *arena)
 	metric_inc(metric_only(&rounds));
 	metric_set(metric_series(&round_jobs, "pending"), (double)g.n);
 	metric_set(metric_series(&round_jobs, "running"), (double)g.n_running);
-	metric_observe(metric_only(&round_seconds), (double)(clock_mono_us() - began_us) / 1e6);
+	int64_t took_us = clock_mono_us() - began_us;
+	metric_observe(metric_only(&round_seconds), (double)took_us / 1e6);
+	atomic_store_explicit(&ctx->plan_round_ms, took_us / 1000, memory_order_relaxed);
 	/* Power and forecasts move with the clock, also when no object changes. */
 	int64_t next_ms = clock_real_until_ms(&ctx->clock, time_slot_floor(v->now_ms, SLOT_MS) + SLOT_MS);
 	gathered_release(&g);

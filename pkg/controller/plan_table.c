@@ -56,7 +56,7 @@ struct plan_table *plan_table_new(void)
 	struct plan_table *t = xcalloc(1, sizeof(*t));
 
 	(void)pthread_mutex_init(&t->mutex, NULL);
-	map_init(&t->entries, INFORMER_MAX_OBJECTS);
+	map_init_borrowing(&t->entries, INFORMER_MAX_OBJECTS);
 	return t;
 }
 
@@ -108,14 +108,14 @@ void plan_table_publish(struct plan_table *t, struct grid_snapshot *grid, const 
 	struct grid_snapshot *old_grid;
 	struct error err;
 
-	map_init(&fresh, INFORMER_MAX_OBJECTS);
+	map_init_borrowing(&fresh, INFORMER_MAX_OBJECTS);
 	for (size_t i = 0; i < n; i++) {
 		void *twin = NULL;
 		/* Only this thread writes, so the old table can be read without the lock. */
-		const struct plan_entry *before = map_get(&t->entries, str_from(rows[i].uid));
+		const struct plan_entry *before = map_get(&t->entries, str_from(rows[i].entry->uid));
 
 		news[i] = !before || !plan_entry_equal(before, rows[i].entry);
-		if (map_put(&fresh, str_from(rows[i].uid), rows[i].entry, &twin, &err))
+		if (map_put(&fresh, str_from(rows[i].entry->uid), rows[i].entry, &twin, &err))
 			plan_entry_unref(rows[i].entry); /* more jobs than any informer holds */
 		else if (twin)
 			plan_entry_unref(twin);

@@ -39,7 +39,7 @@ struct plan_entry *plan_table_get(struct plan_table *t, const char *uid);
 struct grid_snapshot *plan_table_grid(struct plan_table *t);
 
 struct plan_row {
-	const char *uid, *key;
+	const char *key; /* of the CarbonAwareJob */
 	struct plan_entry *entry;
 };
 /*

@@ -343,12 +343,18 @@ static void conclude(const struct grid_view *v, const struct caj_status *status,
 	s->forecast_error = saving_minus(&s->total, &expected);
 }
 
+static void begin(const struct caj_status *status, struct account *ret)
+{
+	*ret = (struct account){ .n_runs = status->n_runs };
+	for (int i = 0; i < status->n_runs; i++)
+		ret->runs[i] = status->runs[i];
+}
+
 void account_job(const struct grid_view *v, const struct caj_status *status, const char *job_uid,
 		 int64_t pod_milliwatts, const struct pod_interval *intervals, size_t n, int64_t now_ms,
 		 struct arena *arena, struct account *ret)
 {
-	*ret = (struct account){ .n_runs = status->n_runs };
-	memcpy(ret->runs, status->runs, sizeof(ret->runs));
+	begin(status, ret);
 	add_intervals(v, job_uid, pod_milliwatts, intervals, n, arena, ret->runs, &ret->n_runs);
 	conclude(v, status, now_ms, arena, ret);
 }
@@ -356,8 +362,7 @@ void account_job(const struct grid_view *v, const struct caj_status *status, con
 void account_again(const struct grid_view *v, const struct caj_status *status, int64_t now_ms, struct arena *arena,
 		   struct account *ret)
 {
-	*ret = (struct account){ .n_runs = status->n_runs };
-	memcpy(ret->runs, status->runs, sizeof(ret->runs));
+	begin(status, ret);
 	for (int i = 0; i < ret->n_runs; i++) {
 		struct caj_run *run = &ret->runs[i];
 		struct caj_figures f = run_elsewhere(v, grid_view_find(v, run->region), run, 0);
@@ -373,4 +378,27 @@ void account_again(const struct grid_view *v, const struct caj_status *status, i
 		}
 	}
 	conclude(v, status, now_ms, arena, ret);
+}
+
+const char *account_saved_carbon(const struct caj_saving *s, bool expected, struct arena *arena)
+{
+	char text[DECIMAL_TEXT];
+	int64_t mg = s->carbon_milligrams, ten_kg = INT64_C(10000000), ten_g = 10000;
+
+	if (!s->carbon_known)
+		return "not available";
+	if (mg >= ten_kg || mg <= -ten_kg)
+		return arena_printf(arena, "%s%s kg", expected ? "~" : "", decimal_format_fixed(mg, 6, 2, text));
+	return arena_printf(arena, "%s%s g", expected ? "~" : "",
+			    decimal_format_fixed(mg, 3, mg < ten_g && mg > -ten_g ? 1 : 0, text));
+}
+
+const char *account_saved_cost(const struct caj_saving *s, const char *currency, bool expected, struct arena *arena)
+{
+	char text[DECIMAL_TEXT];
+
+	if (!s->cost_known || !currency)
+		return "not available";
+	return arena_printf(arena, "%s%s %.8s", expected ? "~" : "", decimal_format_fixed(s->cost_micros, 6, 3, text),
+			    currency);
 }

@@ -55,6 +55,13 @@ void account_job(const struct grid_view *v, const struct caj_status *status, con
 void account_again(const struct grid_view *v, const struct caj_status *status, int64_t now_ms, struct arena *arena,
 		   struct account *ret);
 
+/*
+ * For the table's columns: "~412 g" while expected, "412 g" once real, from 10 kg on in kg; "not available". At most 32
+ * bytes, as the schema has it. currency may be NULL.
+ */
+const char *account_saved_carbon(const struct caj_saving *s, bool expected, struct arena *arena);
+const char *account_saved_cost(const struct caj_saving *s, const char *currency, bool expected, struct arena *arena);
+
 /* Baseline minus plan, as expected; the frozen baseline is scaled to the plan's energy. */
 struct caj_saving account_expected_saving(const struct caj_status *status);
 

@@ -2,7 +2,6 @@
 /* The next write for one CarbonAwareJob. */
 #include "decide/decide.h"
 
-#include "base/decimal.h"
 #include "crypto/hash.h"
 #include "decide/body.h"
 
@@ -131,40 +130,16 @@ static const struct plan_entry *current_plan(const struct ctx *c)
 
 /* ---- savings and the end ---- */
 
-/* "~412 g" while expected, "412 g" once real; from 10 kg on in kg. At most 32 bytes, as in the schema. */
-static const char *saved_carbon(struct ctx *c, const struct caj_saving *s, bool expected)
-{
-	char text[DECIMAL_TEXT];
-	int64_t mg = s->carbon_milligrams;
-
-	if (!s->carbon_known)
-		return "not available";
-	if (mg >= 10 * INT64_C(1000000) || mg <= -10 * INT64_C(1000000))
-		return arena_printf(c->arena, "%s%s kg", expected ? "~" : "", decimal_format_fixed(mg, 6, 2, text));
-	return arena_printf(c->arena, "%s%s g", expected ? "~" : "",
-			    decimal_format_fixed(mg, 3, mg < 10000 && mg > -10000 ? 1 : 0, text));
-}
-
-static const char *saved_cost(struct ctx *c, const struct caj_saving *s, bool expected)
-{
-	char text[DECIMAL_TEXT];
-
-	if (!s->cost_known || !c->s->currency)
-		return "not available";
-	return arena_printf(c->arena, "%s%s %.8s", expected ? "~" : "",
-			    decimal_format_fixed(s->cost_micros, 6, 3, text), c->s->currency);
-}
-
 static void show_savings(struct ctx *c, const struct caj_saving *s, bool expected)
 {
-	c->s->saved_carbon = saved_carbon(c, s, expected);
-	c->s->saved_cost = saved_cost(c, s, expected);
+	c->s->saved_carbon = account_saved_carbon(s, expected, c->arena);
+	c->s->saved_cost = account_saved_cost(s, c->s->currency, expected, c->arena);
 }
 
 static void copy_runs(struct ctx *c)
 {
 	c->s->n_runs = c->o->account->n_runs;
-	memcpy(c->s->runs, c->o->account->runs, sizeof(c->s->runs));
+	memcpy(c->s->runs, c->o->account->runs, (size_t)c->s->n_runs * sizeof(*c->s->runs));
 }
 
 /* Energy of pods that are gone, before it is forgotten. */
@@ -339,7 +314,7 @@ static void copy_plan(struct ctx *c, const struct plan_entry *p)
 	s->explanation = p->explanation;
 	if (!same) {
 		s->n_options = p->n_options;
-		memcpy(s->options, p->options, sizeof(s->options));
+		s->options = p->options;
 	}
 	s->estimated_start_ms = p->plan.n_segments ? p->plan.segments[0].start_ms : TIME_NONE;
 	/* Home and baseline are frozen at the first plan (contracts 1). */

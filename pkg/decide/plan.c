@@ -41,8 +41,8 @@ static const char *at(struct arena *a, int64_t ms)
  * ": 12 g/kWh over the run instead of 213 g/kWh at once in yorkshire and 0.31 GBP cheaper"; empty when there is nothing
  * to compare. The baseline is the one that counts for the savings: frozen at the first plan.
  */
-static const char *compared(struct plan_entry *p, const struct planner_option *chosen_option,
-			    const struct caj_baseline *b)
+static const char *compared(const struct plan_entry *p, const struct planner_option *chosen_option,
+			    const struct caj_baseline *b, struct arena *arena)
 {
 	const struct caj_figures *base = &b->expected, *chosen = &p->plan.expected;
 	double grams = grams_per_kwh(chosen_option);
@@ -53,57 +53,59 @@ static const char *compared(struct plan_entry *p, const struct planner_option *c
 		return "";
 	if (!base->carbon_known || base->energy_milliwatt_hours <= 0 ||
 	    (cstr_eq(b->region, p->plan.segments[0].region) && b->start_ms == p->plan.segments[0].start_ms))
-		return arena_printf(&p->arena, ": %.0f g/kWh over the run", grams);
+		return arena_printf(arena, ": %.0f g/kWh over the run", grams);
 	int64_t saved = base->cost_micros - chosen->cost_micros;
 	/* Less than a hundredth of a penny is nobody's reason. */
 	if (base->cost_known && chosen->cost_known && p->currency && (saved >= 100 || saved <= -100))
-		money = arena_printf(&p->arena, " and %s %s %s",
+		money = arena_printf(arena, " and %s %s %s",
 				     decimal_format_fixed(saved < 0 ? -saved : saved, 6, 4, cost), p->currency,
 				     saved < 0 ? "dearer" : "cheaper");
-	return arena_printf(&p->arena, ": %.0f g/kWh over the run instead of %.0f g/kWh at once in %s%s", grams,
+	return arena_printf(arena, ": %.0f g/kWh over the run instead of %.0f g/kWh at once in %s%s", grams,
 			    (double)base->carbon_milligrams * 1000.0 / (double)base->energy_milliwatt_hours, b->region,
 			    money);
 }
 
-static const char *limit_in_words(struct plan_entry *p, const struct caj_spec *s)
+static const char *limit_in_words(const struct caj_spec *s, struct arena *arena)
 {
 	char price[DECIMAL_TEXT];
 	const char *text = "";
 
 	if (s->max_carbon.set && s->max_carbon.hard)
-		text = arena_printf(&p->arena, "at most %d g/kWh, ", s->max_carbon.value / 1000);
+		text = arena_printf(arena, "at most %d g/kWh, ", s->max_carbon.value / 1000);
 	if (s->max_price.set && s->max_price.hard)
-		text = arena_printf(&p->arena, "%sat most %s per kWh, ", text,
+		text = arena_printf(arena, "%sat most %s per kWh, ", text,
 				    decimal_format(s->max_price.value, 6, price));
 	if (s->min_renewable.set && s->min_renewable.hard)
-		text = arena_printf(&p->arena, "%sat least %d %% renewable, ", text, s->min_renewable.value / 10);
+		text = arena_printf(arena, "%sat least %d %% renewable, ", text, s->min_renewable.value / 10);
 	return text;
 }
 
-static void explain(struct plan_entry *p, const struct grid_view *v, const struct carbonawarejob *caj,
-		    const struct caj_timing *t, const struct planner_result *r)
+static void explain(struct plan_entry *p, const struct plan_source *s, struct arena *arena)
 {
+	const struct grid_view *v = s->view;
+	const struct carbonawarejob *caj = s->caj;
+	const struct caj_timing *t = s->timing;
+	const struct planner_result *r = s->result;
 	const char *region = grid_view_name(v, r->choice.region);
-	const char *where = region && strcmp(region, HOME_MEAN) != 0 ? arena_printf(&p->arena, " in %s", region) : "";
+	const char *where = region && strcmp(region, HOME_MEAN) != 0 ? arena_printf(arena, " in %s", region) : "";
 	const struct caj_baseline *baseline = caj->status.baseline.rule ? &caj->status.baseline : &p->baseline;
-	const char *versus = p->plan.n_segments ? compared(p, &r->choice, baseline) : "";
+	const char *versus = p->plan.n_segments ? compared(p, &r->choice, baseline, arena) : "";
 
 	switch (r->outcome) {
 	case PLANNER_CHOSEN:
 		p->reason = "Optimised";
-		p->explanation =
-			arena_printf(&p->arena, "starts %s%s%s", at(&p->arena, r->choice.start_ms), where, versus);
+		p->explanation = arena_printf(arena, "starts %s%s%s", at(arena, r->choice.start_ms), where, versus);
 		break;
 	case PLANNER_KEPT:
 		if (r->choice.start_ms > p->planned_ms) {
 			/* An earlier plan stands: in the same words, so that nothing is written anew. */
 			p->reason = "Optimised";
-			p->explanation = arena_printf(&p->arena, "starts %s%s%s", at(&p->arena, r->choice.start_ms),
-						      where, versus);
+			p->explanation =
+				arena_printf(arena, "starts %s%s%s", at(arena, r->choice.start_ms), where, versus);
 			break;
 		}
 		p->reason = "NoGain";
-		p->explanation = arena_printf(&p->arena,
+		p->explanation = arena_printf(arena,
 					      "starts at once%s%s; no later start is better by more than the "
 					      "forecast's error",
 					      where, versus);
@@ -112,24 +114,23 @@ static void explain(struct plan_entry *p, const struct grid_view *v, const struc
 		p->reason = t->at_once_reason ? t->at_once_reason : "NoData";
 		p->explanation =
 			t->at_once_reason
-				? arena_printf(&p->arena, "starts at once%s (%s)", where, t->at_once_reason)
-				: arena_printf(&p->arena,
+				? arena_printf(arena, "starts at once%s (%s)", where, t->at_once_reason)
+				: arena_printf(arena,
 					       "starts at once%s: the grid data are missing or too old to plan by",
 					       where);
 		break;
 	case PLANNER_FORCED:
 		p->reason = "LatestStart";
-		p->explanation =
-			arena_printf(&p->arena, "starts %s%s, its latest start: no start before it meets the %s%s",
-				     at(&p->arena, r->choice.start_ms), where,
-				     r->rejected.power ? "region's power limit" : "soft limits", versus);
+		p->explanation = arena_printf(arena, "starts %s%s, its latest start: no start before it meets the %s%s",
+					      at(arena, r->choice.start_ms), where,
+					      r->rejected.power ? "region's power limit" : "soft limits", versus);
 		break;
 	case PLANNER_NO_DATA_WAIT:
 		p->reason = "NoDataWait";
-		p->explanation = arena_printf(&p->arena,
+		p->explanation = arena_printf(arena,
 					      "starts %s%s, its latest start: the grid data are missing or too "
 					      "old to plan by",
-					      at(&p->arena, r->choice.start_ms), where);
+					      at(arena, r->choice.start_ms), where);
 		break;
 	case PLANNER_HARD_LIMIT:
 	case PLANNER_HARD_UNKNOWN:
@@ -139,24 +140,25 @@ static void explain(struct plan_entry *p, const struct grid_view *v, const struc
 			break;
 		}
 		p->reason = r->outcome == PLANNER_HARD_LIMIT ? "HardLimitUnmet" : "HardLimitUnknown";
-		p->explanation =
-			arena_printf(&p->arena, "does not start: no start until %s meets the hard limits (%s%s)",
-				     t->latest_start_ms == TIME_NONE ? "now" : at(&p->arena, t->latest_start_ms),
-				     limit_in_words(p, &caj->spec),
-				     r->outcome == PLANNER_HARD_LIMIT ? "by the forecast" : "data unknown");
+		p->explanation = arena_printf(arena, "does not start: no start until %s meets the hard limits (%s%s)",
+					      t->latest_start_ms == TIME_NONE ? "now" : at(arena, t->latest_start_ms),
+					      limit_in_words(&caj->spec, arena),
+					      r->outcome == PLANNER_HARD_LIMIT ? "by the forecast" : "data unknown");
 		break;
 	}
 	p->no_data = r->outcome == PLANNER_NO_DATA_WAIT || r->outcome == PLANNER_HARD_UNKNOWN ||
 		     (r->outcome == PLANNER_AT_ONCE && !t->at_once_reason);
 }
 
-static void copy_options(struct plan_entry *p, const struct grid_view *v, const struct planner_result *r,
-			 bool power_known)
+static void set_options(struct plan_entry *p, const struct plan_source *s, bool power_known, struct arena *arena)
 {
+	const struct planner_result *r = s->result;
+
 	p->n_options = MIN(r->n_options, CAJ_MAX_OPTIONS);
+	p->options = arena_array(arena, (size_t)p->n_options, struct caj_option);
 	for (int i = 0; i < p->n_options; i++)
 		p->options[i] = (struct caj_option){
-			.region = arena_strdup(&p->arena, grid_view_name(v, r->options[i].region)),
+			.region = grid_view_name(s->view, r->options[i].region),
 			.start_ms = r->options[i].start_ms,
 			.expected = figures(&r->options[i], power_known),
 		};
@@ -231,28 +233,6 @@ void caj_affinity(const struct grid_view *v, const struct carbonawarejob *caj, c
 	a->require_planned = !shared || needs_planned(v, &caj->spec, region);
 }
 
-static const char *const *copy_strings(struct arena *arena, const char *const *from, int n)
-{
-	const char **to = arena_array(arena, (size_t)n, const char *);
-
-	for (int i = 0; i < n; i++)
-		to[i] = arena_strdup(arena, from[i]);
-	return to;
-}
-
-static void copy_affinity(struct plan_entry *p, const struct grid_view *v, const struct carbonawarejob *caj,
-			  const struct caj_place *place, const struct planner_result *r)
-{
-	struct plan_affinity *a = &p->affinity;
-
-	if (r->choice.region == PLANNER_NO_REGION)
-		return;
-	caj_affinity(v, caj, place, r->choice.region, &p->arena, a);
-	a->key = arena_strdup(&p->arena, a->key);
-	a->allowed = copy_strings(&p->arena, a->allowed, a->n_allowed);
-	a->planned = copy_strings(&p->arena, a->planned, a->n_planned);
-}
-
 static const char *cost_basis_name(const struct grid_view *v, int region)
 {
 	static const char *const names[] = { "Tariff", "Shadow", "None" };
@@ -272,51 +252,113 @@ static const char *currency_of(const struct grid_view *v, int region)
 	return NULL;
 }
 
-struct plan_entry *plan_entry_new(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
-				  const struct caj_timing *t, const struct caj_place *place,
-				  const struct planner_job *pj, const struct planner_result *r)
+static void set_plan(struct plan_entry *p, const struct plan_source *s, bool power_known, struct arena *arena)
 {
-	struct plan_entry *p = xcalloc(1, sizeof(*p));
-	bool power_known = pj->power_milliwatts > 0 || caj->spec.power_watts_per_pod == 0;
-	int region = r->choice.region;
+	const struct planner_result *r = s->result;
 
-	arena_init(&p->arena, 512, ENTRY_MAX_BYTES);
-	atomic_init(&p->refs, 1);
-	p->generation = caj->obj.meta.generation;
-	p->run_now = caj->run_now;
-	p->not_before_ms = caj->not_before_ms;
-	p->planned_ms = v->now_ms;
-	p->outcome = r->outcome;
-	p->shift_disabled = place->shift_disabled != NULL;
-	p->over_power = r->outcome == PLANNER_FORCED && r->binding == PLANNER_BINDING_POWER;
-	p->no_power = r->outcome == PLANNER_HARD_LIMIT && r->binding == PLANNER_BINDING_POWER;
-	p->home = arena_strdup(&p->arena, grid_view_name(v, place->home));
-	p->currency = arena_strdup(&p->arena, currency_of(v, region >= 0 ? region : place->home));
-	p->cost_basis = cost_basis_name(v, region >= 0 ? region : place->home);
-	if (region != PLANNER_NO_REGION) {
+	p->home = grid_view_name(s->view, s->place->home);
+	if (r->choice.region != PLANNER_NO_REGION) {
 		p->plan.n_segments = 1;
-		p->plan.segments[0] = (struct caj_segment){
-			.region = arena_strdup(&p->arena, grid_view_name(v, region)),
+		p->plan.segments = arena_new(arena, struct caj_segment);
+		*p->plan.segments = (struct caj_segment){
+			.region = grid_view_name(s->view, r->choice.region),
 			.start_ms = r->choice.start_ms,
-			.end_ms = r->choice.start_ms + t->duration_ms,
-			.parallelism = caj_pods(job),
+			.end_ms = r->choice.start_ms + s->timing->duration_ms,
+			.parallelism = caj_pods(s->job),
 		};
-		p->plan.expected = figures(&r->choice, power_known && t->duration_ms > 0);
+		p->plan.expected = figures(&r->choice, power_known);
 	}
-	if (place->home >= 0)
+	if (s->place->home >= 0)
 		p->baseline = (struct caj_baseline){
 			.rule = "run-at-once-at-home",
 			.region = p->home,
 			.start_ms = r->baseline.start_ms,
-			.expected = figures(&r->baseline, power_known && t->duration_ms > 0),
+			.expected = figures(&r->baseline, power_known),
 		};
-	explain(p, v, caj, t, r);
-	copy_options(p, v, r, power_known && t->duration_ms > 0);
-	copy_affinity(p, v, caj, place, r);
-	const char *identity = arena_printf(&p->arena, "%s %s %" PRId64, caj->obj.meta.uid,
-					    p->plan.n_segments ? p->plan.segments[0].region : "-",
-					    p->plan.n_segments ? p->plan.segments[0].start_ms : 0);
-	p->plan_id = arena_printf(&p->arena, "%016" PRIx64, str_fnv1a(str_from(identity)));
+}
+
+static const char *plan_id(const struct plan_entry *p, const struct carbonawarejob *caj, struct arena *arena)
+{
+	const struct caj_segment *s = p->plan.n_segments ? &p->plan.segments[0] : NULL;
+	char identity[OBJECT_KEY_MAX];
+
+	(void)snprintf(identity, sizeof(identity), "%s %s %" PRId64, caj->obj.meta.uid, s ? s->region : "-",
+		       s ? s->start_ms : 0);
+	return arena_printf(arena, "%016" PRIx64, str_fnv1a(str_from(identity)));
+}
+
+/* The entry; its names are still the source's. */
+static struct plan_entry *draft_entry(const struct plan_source *s, struct arena *arena)
+{
+	struct plan_entry *p = arena_new(arena, struct plan_entry);
+	const struct carbonawarejob *caj = s->caj;
+	const struct planner_result *r = s->result;
+	bool power_known = (s->planner_job->power_milliwatts > 0 || caj->spec.power_watts_per_pod == 0) &&
+			   s->timing->duration_ms > 0;
+	int region = r->choice.region >= 0 ? r->choice.region : s->place->home;
+
+	p->uid = caj->obj.meta.uid;
+	p->generation = caj->obj.meta.generation;
+	p->run_now = caj->run_now;
+	p->not_before_ms = caj->not_before_ms;
+	p->planned_ms = s->view->now_ms;
+	p->outcome = r->outcome;
+	p->shift_disabled = s->place->shift_disabled != NULL;
+	p->over_power = r->outcome == PLANNER_FORCED && r->binding == PLANNER_BINDING_POWER;
+	p->no_power = r->outcome == PLANNER_HARD_LIMIT && r->binding == PLANNER_BINDING_POWER;
+	p->currency = currency_of(s->view, region);
+	p->cost_basis = cost_basis_name(s->view, region);
+	set_plan(p, s, power_known, arena);
+	explain(p, s, arena);
+	set_options(p, s, power_known, arena);
+	p->plan_id = plan_id(p, caj, arena);
+	return p;
+}
+
+static struct plan_entry *copy_entry(const struct plan_entry *from, struct arena *arena)
+{
+	struct plan_entry *p = arena_new(arena, struct plan_entry);
+	struct shared_texts texts = { .arena = arena };
+
+	*p = *from;
+	p->uid = arena_strdup(arena, from->uid);
+	p->home = shared_text(&texts, from->home);
+	p->plan.segments = arena_array(arena, (size_t)from->plan.n_segments, struct caj_segment);
+	for (int i = 0; i < from->plan.n_segments; i++) {
+		p->plan.segments[i] = from->plan.segments[i];
+		p->plan.segments[i].region = shared_text(&texts, from->plan.segments[i].region);
+	}
+	p->baseline.region = shared_text(&texts, from->baseline.region);
+	p->options = arena_array(arena, (size_t)from->n_options, struct caj_option);
+	for (int i = 0; i < from->n_options; i++) {
+		p->options[i] = from->options[i];
+		p->options[i].region = shared_text(&texts, from->options[i].region);
+	}
+	p->currency = arena_strdup(arena, from->currency);
+	p->plan_id = arena_strdup(arena, from->plan_id);
+	p->explanation = arena_strdup(arena, from->explanation);
+	return p;
+}
+
+struct plan_entry *plan_entry_new(const struct plan_source *s, struct plan_entry *earlier, struct arena *scratch)
+{
+	struct plan_entry *draft = draft_entry(s, scratch);
+	const struct caj_status *status = &s->caj->status;
+	struct arena arena;
+
+	/* Options are only written together with new words, see copy_plan() in decide.c: no need to keep them longer.
+	 */
+	if (cstr_eq(status->plan_id, draft->plan_id) && cstr_eq(status->explanation, draft->explanation))
+		draft->n_options = 0;
+	if (earlier && earlier->n_options <= draft->n_options && plan_entry_equal(earlier, draft))
+		return plan_entry_ref(earlier);
+	/* Copied twice: the first copy tells the size of the one that is kept. */
+	size_t before = arena_used(scratch);
+	(void)copy_entry(draft, scratch);
+	arena_init(&arena, arena_used(scratch) - before, ENTRY_MAX_BYTES);
+	struct plan_entry *p = copy_entry(draft, &arena);
+	p->arena = arena;
+	atomic_init(&p->refs, 1);
 	return p;
 }
 
@@ -330,8 +372,8 @@ void plan_entry_unref(struct plan_entry *p)
 {
 	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	arena_release(&p->arena);
-	free(p);
+	struct arena arena = p->arena; /* holds the entry itself */
+	arena_release(&arena);
 }
 
 bool plan_entry_is_for(const struct plan_entry *p, const struct carbonawarejob *caj)
@@ -351,8 +393,9 @@ static bool figures_equal(const struct caj_figures *a, const struct caj_figures 
 
 bool plan_entry_equal(const struct plan_entry *a, const struct plan_entry *b)
 {
-	return a->generation == b->generation && a->run_now == b->run_now && a->not_before_ms == b->not_before_ms &&
-	       a->no_power == b->no_power && a->no_data == b->no_data && strcmp(a->plan_id, b->plan_id) == 0 &&
-	       cstr_eq(a->reason, b->reason) && figures_equal(&a->plan.expected, &b->plan.expected) &&
-	       strcmp(a->explanation, b->explanation) == 0;
+	return a == b ||
+	       (a->generation == b->generation && a->run_now == b->run_now && a->not_before_ms == b->not_before_ms &&
+		a->no_power == b->no_power && a->no_data == b->no_data && strcmp(a->plan_id, b->plan_id) == 0 &&
+		cstr_eq(a->reason, b->reason) && figures_equal(&a->plan.expected, &b->plan.expected) &&
+		strcmp(a->explanation, b->explanation) == 0);
 }

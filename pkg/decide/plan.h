@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One job's published plan: what a planning round says about it, in words and figures, immutable and shared by
- * reference count. Made by plan_entry_new() from the planner's result; read by caj_decide().
+ * reference count. Made from the planner's result; read by caj_decide().
+ *
+ * There is one for every pending job, so its size counts: it is one allocation, and a round that says the same as the
+ * one before keeps the old entry.
  */
 #ifndef DECIDE_PLAN_H
 #define DECIDE_PLAN_H
@@ -22,8 +25,9 @@ struct plan_affinity {
 };
 
 struct plan_entry {
+	struct arena arena; /* holds the entry itself */
 	_Atomic(int) refs;
-	struct arena arena;
+	const char *uid;    /* of the CarbonAwareJob */
 	int64_t generation; /* of the spec it was made for */
 	bool run_now;       /* the annotations it was made for, which have no generation */
 	int64_t not_before_ms;
@@ -41,15 +45,25 @@ struct plan_entry {
 	struct caj_plan plan;   /* no segment: a hard limit forbids every start */
 	struct caj_baseline baseline;
 	int n_options;
-	struct caj_option options[CAJ_MAX_OPTIONS];
+	struct caj_option *options;
 	const char *explanation; /* one sentence */
-	struct plan_affinity affinity;
 };
 
-/* With one reference. Strings are copied: nothing of the arguments is kept. */
-struct plan_entry *plan_entry_new(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
-				  const struct caj_timing *t, const struct caj_place *place,
-				  const struct planner_job *pj, const struct planner_result *r);
+/* What an entry is made from; all borrowed. */
+struct plan_source {
+	const struct grid_view *view;
+	const struct carbonawarejob *caj;
+	const struct job *job;
+	const struct caj_timing *timing;
+	const struct caj_place *place;
+	const struct planner_job *planner_job;
+	const struct planner_result *result;
+};
+/*
+ * With one reference; strings are copied: nothing of the source is kept. If it would equal `earlier` (NULL = none), a
+ * reference to that.
+ */
+struct plan_entry *plan_entry_new(const struct plan_source *s, struct plan_entry *earlier, struct arena *scratch);
 struct plan_entry *plan_entry_ref(struct plan_entry *p);
 void plan_entry_unref(struct plan_entry *p);
 static inline void plan_entry_cleanup(struct plan_entry **p)

@@ -42,6 +42,8 @@ void conditions_decode(const struct json *array, const char *const *wanted, stru
 	n = MIN(n, CONDITIONS_MAX);
 	if (n == 0)
 		return;
+	/* Several conditions often say the same sentence. */
+	struct shared_texts messages = { .arena = a };
 	ret->items = arena_array(a, n, struct condition);
 	json_each (item, array) {
 		if (ret->len == n || !is_wanted(json_string(json_get(item, "type")), wanted))
@@ -50,7 +52,7 @@ void conditions_decode(const struct json *array, const char *const *wanted, stru
 			.type = decode_text(json_get(item, "type"), a),
 			.status = status_parse(json_string(json_get(item, "status"))),
 			.reason = decode_text(json_get(item, "reason"), a),
-			.message = decode_text(json_get(item, "message"), a),
+			.message = decode_shared_text(json_get(item, "message"), &messages),
 			.observed_generation = decode_i64(json_get(item, "observedGeneration"), 0),
 			.last_transition_ms = decode_time(json_get(item, "lastTransitionTime")),
 		};

@@ -14,6 +14,13 @@ const char *decode_text(const struct json *j, struct arena *a)
 	return s && *s ? arena_strdup(a, s) : "";
 }
 
+const char *decode_shared_text(const struct json *j, struct shared_texts *t)
+{
+	const char *s = json_string(j);
+
+	return s && *s ? shared_text(t, s) : "";
+}
+
 int64_t decode_i64(const struct json *j, int64_t absent)
 {
 	int64_t v;

@@ -45,7 +45,7 @@ void object_list_release(struct object_list *l)
 
 static void content_init(const struct store *s, struct content *c)
 {
-	map_init(&c->objects, s->max);
+	map_init_borrowing(&c->objects, s->max);
 	for (int i = 0; i < STORE_MAX_INDEXES; i++)
 		map_init(&c->indexes[i], s->max);
 }

@@ -71,7 +71,7 @@ struct workqueue *workqueue_new(const struct workqueue_options *o)
 	if (!q->options.max_delay_ms)
 		q->options.max_delay_ms = 1000 * SECOND_MS;
 	bucket_init(&q->bucket, o->qps > 0 ? o->qps : 10, o->burst > 0 ? o->burst : 100, clock_mono_us());
-	map_init(&q->items, q->options.max);
+	map_init_borrowing(&q->items, q->options.max);
 	q->depth = metric_series(&depth_metric, o->name);
 	q->adds = metric_series(&adds_metric, o->name);
 	q->retries = metric_series(&retries_metric, o->name);
@@ -154,7 +154,7 @@ static struct item *item_get(struct workqueue *q, const char *key)
 	i = xcalloc(1, sizeof(*i) + len + 1);
 	memcpy(i->key, key, len + 1);
 	i->key_len = len;
-	if (map_put(&q->items, str_of(key, len), i, &ignored, &err)) {
+	if (map_put(&q->items, str_of(i->key, len), i, &ignored, &err)) {
 		free(i);
 		return NULL;
 	}

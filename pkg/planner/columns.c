@@ -108,9 +108,11 @@ void planner_reserve(struct planner_round *round, int region, int64_t start_ms, 
 		     int64_t power_milliwatts)
 {
 	const struct planner_signals *s = round->signals;
-	struct planner_columns *c = &round->columns[region];
 	struct run run = planner_run(s, start_ms, end_ms - start_ms);
 
+	if (region == PLANNER_NO_REGION)
+		return;
+	struct planner_columns *c = &round->columns[region];
 	for (int i = run.from.slot; c->reserved && i <= MIN(run.last, s->n_slots - 1); i++) {
 		if (__builtin_add_overflow(c->reserved[i], power_milliwatts, &c->reserved[i]))
 			c->reserved[i] = INT64_MAX;

@@ -170,7 +170,10 @@ struct planner_round {
 /* Builds prefix sums and scales: O(regions x slots). All memory comes from the arena and lives as long as it. */
 void planner_round_init(struct planner_round *round, const struct planner_signals *signals,
 			const struct planner_job *jobs, size_t n_jobs, struct arena *arena);
-/* Power taken in that region in every slot that start to end touches; parts outside the horizon are ignored. */
+/*
+ * Power taken in that region in every slot that start to end touches; parts outside the horizon are ignored, and so is
+ * PLANNER_NO_REGION (the region has been deleted since).
+ */
 void planner_reserve(struct planner_round *round, int region, int64_t start_ms, int64_t end_ms,
 		     int64_t power_milliwatts);
 /* One job against what is reserved so far; reserves nothing. No allocation; O(regions x slots). */

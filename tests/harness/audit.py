@@ -57,5 +57,9 @@ class AuditLog:
                     yield event
 
     def writes(self, **only: Any) -> list[Event]:
-        """The requests that changed something (2xx), filtered as in events()."""
-        return [e for e in self.events(writes=True, **only) if 200 <= e["responseStatus"]["code"] < 300]
+        """The requests that changed something (2xx), filtered as in events(), in the order in which they came.
+
+        The log's own order is that of their ends, and a client that has its answer may be faster than the log.
+        """
+        done = (e for e in self.events(writes=True, **only) if 200 <= e["responseStatus"]["code"] < 300)
+        return sorted(done, key=lambda e: e["requestReceivedTimestamp"])

@@ -531,9 +531,10 @@ def test_sigterm_ends_it_with_status_0(extender: Extender) -> None:
 def test_nodes_and_regions_come_and_go(plane: ControlPlane, grid: Grid, extender: Extender) -> None:
     api = Api(plane.client)
     plane.add_nodes(1, {"loadshift.io/region": CLEAN}, fake=False, prefix="clean-new", wait=False)
-    wait_for(lambda: extender.scores("clean-new-0", "dirty-0") == {"clean-new-0": 10, "dirty-0": 0}, what="node is known")
+    new = "clean-new-0"
+    wait_for(lambda: extender.scores(new, "dirty-0") == {new: 10, "dirty-0": 0}, what="node is known")
     api.patch("nodes", "clean-new-0", {"metadata": {"labels": {"loadshift.io/region": DIRTY}}})
-    wait_for(lambda: extender.scores("clean-new-0", "clean-0") == {"clean-new-0": 0, "clean-0": 10}, what="label is seen")
+    wait_for(lambda: extender.scores(new, "clean-0") == {new: 0, "clean-0": 10}, what="label is seen")
     api.delete("nodes", "clean-new-0")
     wait_for(lambda: extender.metric("loadshift_extender_nodes") == 2 * EACH, what="node is forgotten")
     # By a label that the region selects, and by the cloud provider's name of the place.

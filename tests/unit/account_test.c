@@ -70,7 +70,8 @@ static struct caj_status planned_in_london(void)
 	plan.carbon_milligrams -= 10000;
 	return (struct caj_status){ .baseline = { "run-at-once-at-home", "london", at("2023-02-09T00:00:00Z"), base },
 				    .plan = { .n_segments = 1, .expected = plan },
-				    .released_ms = at("2023-02-09T04:00:00Z") };
+				    .released_ms = at("2023-02-09T04:00:00Z"),
+				    .runs = arena_array(&fixture.arena, CAJ_MAX_RUNS, struct caj_run) };
 }
 
 static struct account account(const struct caj_status *status, int64_t milliwatts, const struct pod_interval *pods,
@@ -264,7 +265,7 @@ static void a_day_later_revised_values_count_and_forgotten_ones_stay(void **stat
 	two_regions(&london, &wales);
 	a = account(&status, KW, &pod, 1, NOW);
 	status.n_runs = a.n_runs;
-	memcpy(status.runs, a.runs, sizeof(status.runs));
+	memcpy(status.runs, a.runs, sizeof(a.runs));
 	status.actual = (struct caj_actual){ .present = true, .figures = a.total };
 	status.savings = a.savings;
 	/* The run's values are revised; those of the baseline's window have left the provider's memory. */

@@ -99,10 +99,12 @@ static struct plan_entry *new_plan(struct world *w, const struct carbonawarejob 
 		p->reason = "Optimised";
 		p->explanation = words(w, "starts", start);
 		p->plan.n_segments = 1;
+		p->plan.segments = arena_new(&w->arena, struct caj_segment);
 		p->plan.segments[0] = (struct caj_segment){ "london", start, start + t.duration_ms, 1 };
 		p->plan.expected = figures;
 	}
 	p->n_options = (int)pick(w, 6);
+	p->options = arena_array(&w->arena, (size_t)p->n_options, struct caj_option);
 	for (int i = 0; i < p->n_options; i++)
 		p->options[i] = (struct caj_option){ "london", w->now + pick(w, 9) * SLOT_MS, figures };
 	p->plan_id = arena_printf(&w->arena, "%" PRId64, start);
@@ -531,7 +533,7 @@ static void submit(struct world *w)
 	s->expected_duration_ms = chance(w, 90) ? (1 + pick(w, 4)) * HOUR_MS : TIME_NONE;
 	if (chance(w, 85))
 		s->deadline_ms = w->now + pick(w, 24) * HOUR_MS;
-	s->max_carbon = (struct caj_limit){ chance(w, 40), true, 100000 };
+	s->max_carbon = (struct caj_limit){ chance(w, w->broken == LATE_HARD_RELEASE ? 95 : 40), true, 100000 };
 	s->critical = chance(w, 5);
 	s->suspend = chance(w, 5);
 	s->run_at_latest_on_no_data = chance(w, 30);

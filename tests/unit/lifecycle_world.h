@@ -195,7 +195,7 @@ static bool limit_met(const struct world *w, int64_t at)
 {
 	uint64_t state = w->seed * 1000003u + (uint64_t)(time_slot_floor(at, SLOT_MS) / SLOT_MS);
 
-	return rand_next(&state) % 3 != 0;
+	return rand_next(&state) % 2 != 0;
 }
 
 static bool is_hard(const struct carbonawarejob *caj)

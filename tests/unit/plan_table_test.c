@@ -13,15 +13,18 @@
 #define ROUNDS 300
 #define READERS 3
 
-static struct plan_entry *entry(const char *plan_id)
+static struct plan_entry *entry(const char *uid, const char *plan_id)
 {
-	struct plan_entry *p = xcalloc(1, sizeof(*p));
+	struct arena arena;
 
-	arena_init(&p->arena, 256, 4096);
-	atomic_init(&p->refs, 1);
-	p->plan_id = arena_strdup(&p->arena, plan_id);
+	arena_init(&arena, 512, 4096);
+	struct plan_entry *p = arena_new(&arena, struct plan_entry);
+	p->uid = arena_strdup(&arena, uid);
+	p->plan_id = arena_strdup(&arena, plan_id);
 	p->reason = "Optimised";
-	p->explanation = arena_printf(&p->arena, "plan %s", plan_id);
+	p->explanation = arena_printf(&arena, "plan %s", plan_id);
+	p->arena = arena;
+	atomic_init(&p->refs, 1);
 	return p;
 }
 
@@ -49,15 +52,15 @@ static void only_changes_are_told(void **state)
 	(void)state;
 	assert_null(plan_table_get(t, "u1"));
 	assert_null(plan_table_grid(t));
-	struct plan_row first[] = { { "u1", "ns/a", entry("1") }, { "u2", "ns/b", entry("1") } };
+	struct plan_row first[] = { { "ns/a", entry("u1", "1") }, { "ns/b", entry("u2", "1") } };
 	plan_table_publish(t, grid(), first, 2, note, &told);
 	assert_string_equal(buf_cstr(&told), "ns/a ns/b ");
 	buf_reset(&told);
-	struct plan_row second[] = { { "u1", "ns/a", entry("1") }, { "u2", "ns/b", entry("2") } };
+	struct plan_row second[] = { { "ns/a", entry("u1", "1") }, { "ns/b", entry("u2", "2") } };
 	plan_table_publish(t, grid(), second, 2, note, &told);
 	assert_string_equal(buf_cstr(&told), "ns/b ");
 	buf_reset(&told);
-	struct plan_row third[] = { { "u2", "ns/b", entry("2") } };
+	struct plan_row third[] = { { "ns/b", entry("u2", "2") } };
 	plan_table_publish(t, grid(), third, 1, note, &told);
 	assert_string_equal(buf_cstr(&told), "");
 	assert_null(plan_table_get(t, "u1"));
@@ -69,7 +72,7 @@ static void a_reader_keeps_what_it_holds(void **state)
 {
 	_cleanup_(buf_release) struct buf told = BUF_INIT(1000);
 	struct plan_table *t = plan_table_new();
-	struct plan_row row = { "u", "ns/a", entry("old") };
+	struct plan_row row = { "ns/a", entry("u", "old") };
 
 	(void)state;
 	plan_table_publish(t, grid(), &row, 1, note, &told);
@@ -118,7 +121,7 @@ static void readers_beside_the_writer(void **state)
 		char id[16];
 
 		(void)snprintf(id, sizeof(id), "%d", i);
-		struct plan_row row = { "u", "ns/a", entry(id) };
+		struct plan_row row = { "ns/a", entry("u", id) };
 		plan_table_publish(s.table, grid(), &row, 1, note, &told);
 	}
 	s.stop = true;

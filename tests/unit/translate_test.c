@@ -380,7 +380,8 @@ static void a_region_that_scales_from_zero_is_named_as_its_nodes_will_be(void **
 
 /* ---- what is published ---- */
 
-static struct plan_entry *published(const struct carbonawarejob *caj, struct planner_result *r)
+static struct plan_entry *published_after(struct plan_entry *earlier, const struct carbonawarejob *caj,
+					  struct planner_result *r)
 {
 	struct caj_refusal refusal = { 0 };
 	struct planner_job pj;
@@ -390,7 +391,13 @@ static struct plan_entry *published(const struct carbonawarejob *caj, struct pla
 	caj_timing(caj, at(NOW), TIME_NONE, &t, &refusal);
 	caj_place(&view, caj, NULL, &p, &refusal);
 	caj_to_planner(&view, caj, job_with(true, "", "", ""), &t, &p, &pj);
-	return plan_entry_new(&view, caj, job_with(true, "", "", ""), &t, &p, &pj, r);
+	struct plan_source source = { &view, caj, job_with(true, "", "", ""), &t, &p, &pj, r };
+	return plan_entry_new(&source, earlier, &fixture.arena);
+}
+
+static struct plan_entry *published(const struct carbonawarejob *caj, struct planner_result *r)
+{
+	return published_after(NULL, caj, r);
 }
 
 static struct planner_option option(const char *where, const char *start, int64_t carbon_mg)
@@ -422,7 +429,6 @@ static void the_explanation_compares_with_the_frozen_baseline(void **state)
 			    "once in london");
 	assert_int_equal(p->plan.segments[0].end_ms, at("2023-02-09T13:00:00Z"));
 	assert_int_equal(p->baseline.expected.carbon_milligrams, 213000);
-	assert_string_equal(p->affinity.regions, "london,wales");
 	assert_true(plan_entry_is_for(p, caj));
 	/* Half an hour later the same plan stands: the same words, nothing to tell anybody. */
 	struct carbonawarejob later = *caj;
@@ -436,6 +442,40 @@ static void the_explanation_compares_with_the_frozen_baseline(void **state)
 	assert_false(plan_entry_is_for(p, &later));
 	plan_entry_unref(again);
 	again = published(&later, &r);
+	assert_false(plan_entry_equal(p, again));
+	plan_entry_unref(again);
+	plan_entry_unref(p);
+}
+
+static void what_says_the_same_is_the_same_entry(void **state)
+{
+	struct gridregion *london, *wales;
+	struct planner_result r = { .outcome = PLANNER_CHOSEN, .n_options = 1 };
+
+	(void)state;
+	two_regions(&london, &wales);
+	r.baseline = option("london", NOW, 213000);
+	r.choice = r.options[0] = option("wales", "2023-02-09T12:00:00Z", 12000);
+	struct carbonawarejob caj =
+		*caj_of("", MOVABLE ",\"expectedDurationSeconds\":3600,\"maxDelaySeconds\":36000", "{}");
+	struct plan_entry *p = published(&caj, &r);
+	assert_string_equal(p->uid, caj.obj.meta.uid);
+	assert_string_equal(p->options[0].region, "wales");
+	struct plan_entry *again = published_after(p, &caj, &r);
+	assert_ptr_equal(again, p);
+	plan_entry_unref(again);
+	/* Once the status has its words it has its options, too. */
+	caj.status.plan_id = arena_strdup(&fixture.arena, p->plan_id);
+	caj.status.explanation = arena_strdup(&fixture.arena, p->explanation);
+	again = published_after(p, &caj, &r);
+	assert_int_equal(again->n_options, 0);
+	assert_true(plan_entry_equal(p, again));
+	plan_entry_unref(p);
+	p = published_after(again, &caj, &r);
+	assert_ptr_equal(again, p);
+	plan_entry_unref(again);
+	r.choice.start_ms += SLOT_MS;
+	again = published_after(p, &caj, &r);
 	assert_false(plan_entry_equal(p, again));
 	plan_entry_unref(again);
 	plan_entry_unref(p);
@@ -472,7 +512,6 @@ static void the_longest_names_fit(void **state)
 	const struct gridregion *list[CAJ_MAX_REGIONS];
 	const char *names = "";
 	char *value = arena_printf(&fixture.arena, "%063d", 1);
-	struct planner_result r = { .outcome = PLANNER_CHOSEN };
 
 	(void)state;
 	for (int i = 0; i < CAJ_MAX_REGIONS; i++) {
@@ -486,15 +525,11 @@ static void the_longest_names_fit(void **state)
 		names = arena_printf(&fixture.arena, "%s%s\"%s\"", names, i ? "," : "", list[i]->obj.meta.name);
 	}
 	look(list, CAJ_MAX_REGIONS, NULL, 0);
-	r.choice = r.baseline = option(list[0]->obj.meta.name, NOW, 1000);
-	struct plan_entry *p =
-		published(caj_of("",
-				 arena_printf(&fixture.arena, ",\"homeRegion\":\"%s\",\"relocate\":{\"regions\":[%s]}",
-					      list[0]->obj.meta.name, names),
-				 "{}"),
-			  &r);
-	assert_int_equal(p->affinity.n_allowed, CAJ_MAX_REGIONS * GRIDREGION_MAX_CLOUD_REGIONS);
-	plan_entry_unref(p);
+	struct plan_affinity a =
+		affinity_of(arena_printf(&fixture.arena, ",\"homeRegion\":\"%s\",\"relocate\":{\"regions\":[%s]}",
+					 list[0]->obj.meta.name, names),
+			    list[0]->obj.meta.name);
+	assert_int_equal(a.n_allowed, CAJ_MAX_REGIONS * GRIDREGION_MAX_CLOUD_REGIONS);
 }
 
 int main(void)
@@ -516,6 +551,7 @@ int main(void)
 		TEST(without_a_common_label_the_planned_region_is_all_that_can_be_asked_for),
 		TEST(a_region_that_scales_from_zero_is_named_as_its_nodes_will_be),
 		TEST(the_explanation_compares_with_the_frozen_baseline),
+		TEST(what_says_the_same_is_the_same_entry),
 		TEST(no_room_is_not_the_users_limit),
 		TEST(the_longest_names_fit),
 	};

@@ -88,6 +88,8 @@ def request_body(size: int) -> bytes:
         "terminationMessagePolicy": "File",
         "imagePullPolicy": "IfNotPresent",
     }
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "train", "uid": "x", "controller": True}
+    toleration = {"operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     pod = {
         "metadata": {
             "name": "train-x7k2p",
@@ -98,7 +100,7 @@ def request_body(size: int) -> bytes:
             "creationTimestamp": "2026-11-21T02:00:00Z",
             "labels": {"batch.kubernetes.io/job-name": "train", "app": "train"},
             "annotations": {"loadshift.io/expected-duration-seconds": "7200"},
-            "ownerReferences": [{"apiVersion": "batch/v1", "kind": "Job", "name": "train", "uid": "x", "controller": True}],
+            "ownerReferences": [owner],
         },
         "spec": {
             "containers": [container],
@@ -108,8 +110,7 @@ def request_body(size: int) -> bytes:
             "serviceAccountName": "default",
             "schedulerName": "loadshift-scheduler",
             "tolerations": [
-                {"key": f"node.kubernetes.io/{what}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
-                for what in ("not-ready", "unreachable")
+                {"key": f"node.kubernetes.io/{what}", **toleration} for what in ("not-ready", "unreachable")
             ],
             "priority": 0,
             "enableServiceLinks": True,
@@ -165,7 +166,9 @@ class Server:
 
 
 @contextlib.contextmanager
-def servers(build: Path, directory: Path, kubeconfig: Path, tls: tuple[Path, Path] | None) -> Iterator[dict[str, Server]]:
+def servers(
+    build: Path, directory: Path, kubeconfig: Path, tls: tuple[Path, Path] | None
+) -> Iterator[dict[str, Server]]:
     goextender, client_ports = directory / "goextender", [free_port() for _ in range(4)]
     ours, metrics, probes, theirs = client_ports
     ports = [f"--listen-port={ours}", f"--metrics-port={metrics}", f"--probes-port={probes}"]
@@ -218,7 +221,8 @@ def bench(
                     results[size][name].append(result)
                     progress(
                         f"extender-{size} tls={'on' if tls else 'off'} round {number + 1} {name}: "
-                        f"{result['per_cpu_second']:.0f} req/CPU-s, p50 {result['p50_us']:.0f} us, p99 {result['p99_us']:.0f} us"
+                        f"{result['per_cpu_second']:.0f} req/CPU-s, "
+                        f"p50 {result['p50_us']:.0f} us, p99 {result['p99_us']:.0f} us"
                     )
         memory = {name: server.resident_mb() for name, server in running.items()}
         for size in SIZES:
@@ -230,12 +234,13 @@ def report(size: int, results: dict[str, list[dict[str, float]]], memory: dict[s
         return statistics.median(result[what] for result in results[name])
 
     rate, p99 = median("ours", "per_cpu_second"), median("ours", "p99_us")
+    their_rate, their_p99 = median("theirs", "per_cpu_second"), median("theirs", "p99_us")
     print(
-        f"bench extender-{size} tls={'on' if tls else 'off'} req_per_cpu_s={rate:.0f} p50_us={median('ours', 'p50_us'):.0f} "
-        f"p99_us={p99:.0f} rss_mb={memory['ours']:.1f} yardstick_req_per_cpu_s={median('theirs', 'per_cpu_second'):.0f} "
-        f"yardstick_p99_us={median('theirs', 'p99_us'):.0f} yardstick_rss_mb={memory['theirs']:.1f} "
-        f"ratio={rate / median('theirs', 'per_cpu_second'):.2f} p99_ratio={p99 / median('theirs', 'p99_us'):.2f} "
-        f"rss_ratio={memory['ours'] / memory['theirs']:.2f} yardstick=goextender",
+        f"bench extender-{size} tls={'on' if tls else 'off'} "
+        f"req_per_cpu_s={rate:.0f} p50_us={median('ours', 'p50_us'):.0f} p99_us={p99:.0f} rss_mb={memory['ours']:.1f} "
+        f"yardstick_req_per_cpu_s={their_rate:.0f} yardstick_p50_us={median('theirs', 'p50_us'):.0f} "
+        f"yardstick_p99_us={their_p99:.0f} yardstick_rss_mb={memory['theirs']:.1f} ratio={rate / their_rate:.2f} "
+        f"p99_ratio={p99 / their_p99:.2f} rss_ratio={memory['ours'] / memory['theirs']:.2f} yardstick=goextender",
         flush=True,
     )
 

@@ -5,7 +5,7 @@
 
 API server, etcd, scheduler and extender share the machine, nothing is pinned. Every run creates the pods, then starts
 one extender and a scheduler (client QPS 5,000, burst 10,000) and takes pods per second from the scheduler's own
-counter, from the hundredth pod to the last. Rounds interleave:
+counter, from the hundredth pod to the last. Rounds interleave, every second one in reverse:
 
   ours, goextender, canned   the extender that is configured; canned is the least one can do (canned.c)
   outside-*                  pods of the default scheduler, which has no extender, while a second scheduler with that
@@ -71,7 +71,8 @@ def fill_cluster(plane: ControlPlane) -> None:
 
     def add_node(number: int) -> None:
         labels = {"loadshift.io/region": fakeapi.REGIONS[number % len(fakeapi.REGIONS)]}
-        plane.expect("POST", "/api/v1/nodes", node_object(fakeapi.node_name(number), labels, "16", "64Gi", 110, fake=False))
+        node = node_object(fakeapi.node_name(number), labels, "16", "64Gi", 110, fake=False)
+        plane.expect("POST", "/api/v1/nodes", node)
 
     parallel(add_node, range(NODES))
 
@@ -211,8 +212,8 @@ class Bench:
         ):
             yardstick = theirs.removeprefix("outside-")
             print(
-                f"bench scheduler-{NODES}{name} pods_per_s={median[ours]:.0f} yardstick_pods_per_s={median[theirs]:.0f} "
-                f"ratio={median[ours] / median[theirs]:.2f} yardstick={yardstick}",
+                f"bench scheduler-{NODES}{name} pods_per_s={median[ours]:.0f} "
+                f"yardstick_pods_per_s={median[theirs]:.0f} ratio={median[ours] / median[theirs]:.2f} yardstick={yardstick}",
                 flush=True,
             )
 
@@ -222,7 +223,8 @@ def build_canned(directory: Path, build: Path) -> None:
     flags = shlex.split(bench.run("pkg-config", "--cflags", "--libs", *packages))
     include = ["-D_GNU_SOURCE", f"-I{bench.ROOT / 'pkg'}", "-include", str(bench.ROOT / "pkg/base/banned.h")]
     source, library = bench.HERE / "canned.c", build / "libloadshift.a"
-    bench.run("gcc", "-std=gnu11", "-O2", *include, "-o", directory / "canned", source, library, *flags, "-lm", "-pthread")
+    options = ["-std=gnu11", "-O2", "-pthread", *include]
+    bench.run("gcc", *options, "-o", directory / "canned", source, library, *flags, "-lm")
 
 
 def main() -> None:
@@ -240,8 +242,9 @@ def main() -> None:
             bench.progress(f"scheduler-{NODES}: creating {NODES} nodes")
             fill_cluster(plane)
             made = Bench(plane, directory, arguments.build.resolve(), arguments.pods)
-            for _ in range(arguments.rounds):
-                for variant in (*EXTENDERS, *OUTSIDE):
+            for number in range(arguments.rounds):
+                variants = (*EXTENDERS, *OUTSIDE)
+                for variant in variants if number % 2 == 0 else reversed(variants):
                     made.run(variant)
             made.report()
 
