@@ -18,7 +18,8 @@ static struct metric lateness =
 #define RECHECK_MS (30 * SECOND_MS)
 /* Decisions in one call: create, record, release and one to find that nothing is left. */
 #define MAX_STEPS 4
-/* An overdue release that was recorded a shorter while ago is being carried out by the worker that recorded it (real). */
+/* An overdue release that was recorded a shorter while ago is being carried out by the worker that recorded it (real).
+ */
 #define DUE_WORKS_MS (2 * SECOND_MS)
 
 /* Everything one call holds while it observes and acts. */
@@ -200,8 +201,7 @@ static int observe(struct step *s, struct error *err)
 		o->can_plan &= place.home >= 0;
 	}
 	if (o->caj->status.released_ms != TIME_NONE)
-		o->released_for_real_ms =
-			clock_wall_ms() - clock_to_real_ms(&ctx->clock, o->caj->status.released_ms);
+		o->released_for_real_ms = clock_wall_ms() - clock_to_real_ms(&ctx->clock, o->caj->status.released_ms);
 	o->job_finished_ms = o->job ? clock_to_domain_ms(&ctx->clock, job_finished_ms(o->job)) : TIME_NONE;
 	observe_pods(s);
 	observe_settled(s);
@@ -510,8 +510,8 @@ static int release_due(struct context *ctx, struct worker *w, const char *job, s
 }
 
 /*
- * One after the other, in order. A job that is refused for reasons of its own (a webhook, a stale copy) comes again under
- * its own key with a backoff of its own, so that nobody waits behind it.
+ * One after the other, in order. A job that is refused for reasons of its own (a webhook, a stale copy) comes again
+ * under its own key with a backoff of its own, so that nobody waits behind it.
  */
 int caj_reconcile_due(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
 {

@@ -10,7 +10,8 @@
 
 /* reconcile_fn; arg is the struct context. */
 int caj_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err);
-/* reconcile_fn of the key "due": takes overdue jobs in order of latest start; other keys: one job that was refused so. */
+/* reconcile_fn of the key "due": takes overdue jobs in order of latest start; other keys: one job that was refused so.
+ */
 int caj_reconcile_due(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err);
 /* Before the workers start: everything overdue, so that an outage is made up for in deadline order. */
 void caj_prefill_due(struct context *ctx);

@@ -215,7 +215,8 @@ static void *starter_main(void *arg)
 	(void)pthread_mutex_lock(&o->mutex);
 	o->collecting = o->grid_controller != NULL;
 	(void)pthread_mutex_unlock(&o->mutex);
-	/* A round, which everybody's decisions rest on; then what an outage has made overdue, in order; then the rest. */
+	/* A round, which everybody's decisions rest on; then what an outage has made overdue, in order; then the rest.
+	 */
 	first_round(o);
 	caj_prefill_due(&o->ctx);
 	if (controller_start(o->ctx.due_controller, &err) || controller_start(o->ctx.plan_controller, &err) ||

@@ -50,7 +50,6 @@ def region_object(name: str, **spec: Any) -> dict[str, Any]:
     body = {
         "displayName": name.replace("-", " ").title(),
         "group": "gb",
-        "timeZone": "Europe/London",
         "carbon": {"chain": [{"provider": "carbonintensity-gb", "zone": "1"}]},
         "price": {"chain": [{"provider": "octopus-agile", "zone": "_P"}]},
         "costBasis": "Tariff",
