@@ -109,8 +109,16 @@ tsan: ## unit tests of everything threaded under ThreadSanitizer, which first ha
 	@TSAN_OPTIONS="second_deadlock_stack=1" \
 		$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread OPT="-O1 -g" UNIT="$(TSAN_UNITS)" unit
 
+# Small programs that a test drives from outside.
+$(B)/probe/%: $(B)/obj/tests/integration/%.o $(LIB)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: programs
+programs: all $(B)/probe/k8s_probe
+
 .PHONY: integration
-integration: all $(B)/probe/k8s_probe ## integration tests on a real control plane (ARGS="-k name" picks some)
+integration: programs ## integration tests on a real control plane (ARGS="-k name" picks some)
 	@hack/kube-tools
 	@$(PYTEST) tests/integration $(ARGS)
 
