@@ -154,7 +154,7 @@ bench: all $(BENCHES:%=$(B)/bench/%) ## print the figures of docs/benchmarks.md,
 	@hack/run-bench $(ARGS)
 
 .PHONY: soak
-soak: all ## hours-long versions of the fault tests
+soak: programs $(B)/unit/lifecycle_test ## long versions of the fault tests (SOAK_MINUTES=10 each)
 	@hack/kube-tools
 	@$(PYTEST) tests/soak $(ARGS)
 
