@@ -15,6 +15,8 @@
 #define MAX_REGION_NAME 63
 #define MAX_TIME_ZONE 64
 #define MAX_TEMPLATE_TEXT 253
+/* Of the spec, whose names the status may share. */
+#define MAX_KNOWN_REGIONS 6
 
 #define EXAMPLE_TIME "must be an RFC 3339 time with offset such as 2026-03-01T06:00:00Z"
 #define EVERY_DAY 0x7f
@@ -393,7 +395,12 @@ static int carbonawarejob_decode(const struct json *item, struct object *o, stru
 			 "must be at most 52 characters: the Job has the same name, and its pods' names are longer");
 	caj->bad_spec = r.bad;
 	read_annotations(caj);
-	caj_status_decode(json_get(item, "status"), &o->arena, &caj->status);
+	struct shared_texts texts = { .arena = &o->arena };
+	shared_texts_know(&texts, o->meta.name);
+	shared_texts_know(&texts, caj->spec.home_region);
+	for (int i = 0; i < MIN(caj->spec.n_relocate, MAX_KNOWN_REGIONS); i++)
+		shared_texts_know(&texts, caj->spec.relocate[i]);
+	caj_status_decode(json_get(item, "status"), &texts, &caj->status);
 	return 0;
 }
 

@@ -123,7 +123,6 @@ struct caj_run {
 };
 
 struct caj_actual {
-	bool present;
 	bool final; /* the last reading: 24 h after the run where the provider has no outturn */
 	struct caj_figures figures;
 	const char *carbon_source; /* "carbonintensity-gb regional, estimated" */
@@ -160,9 +159,9 @@ struct caj_status {
 	const char *job_name, *job_uid;
 	int64_t released_ms;
 	int n_runs;
-	struct caj_run *runs; /* at most CAJ_MAX_RUNS, for which a copy has room */
-	struct caj_actual actual;
-	struct caj_savings savings;
+	struct caj_run *runs;                  /* at most CAJ_MAX_RUNS, for which a copy has room */
+	const struct caj_actual *actual;       /* NULL = nothing has run, like the next */
+	const struct caj_savings *savings;     /* present */
 	const char *saved_carbon, *saved_cost; /* saved{carbon,cost}: the columns' text, "~412 g" while expected */
 	struct conditions conditions;
 };
@@ -187,10 +186,9 @@ static inline const struct carbonawarejob *carbonawarejob_of(const struct object
 
 /*
  * The value of "status" as one JSON object, deterministic: the same struct gives the same text, so that two texts tell
- * whether a write is needed. With `patch`, members that are not set are written as null, so that a merge patch removes
- * them. ERR_LIMIT past CAJ_MAX_STATUS.
+ * whether a write is needed. What is not set is left out. ERR_LIMIT past CAJ_MAX_STATUS.
  */
-int caj_status_encode(const struct caj_status *s, bool patch, struct buf *out, struct error *err) must_check;
+int caj_status_encode(const struct caj_status *s, struct buf *out, struct error *err) must_check;
 /* Deep copy of everything into the arena, conditions and runs with room for more. */
 void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_status *ret);
 

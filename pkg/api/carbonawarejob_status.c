@@ -12,6 +12,9 @@
 #define MAX_COLUMN 32
 #define MAX_SENTENCE 1024
 
+/* Of conditions, that the explanation may be one of. */
+#define MAX_MESSAGES 6
+
 #define MICROS 6 /* places of a cost */
 
 /* ---- decode ---- */
@@ -128,16 +131,17 @@ static void runs_decode(const struct json *list, struct shared_texts *t, struct 
 	}
 }
 
-static void actual_decode(const struct json *j, struct shared_texts *t, struct caj_actual *ret)
+static const struct caj_actual *actual_decode(const struct json *j, struct shared_texts *t)
 {
 	if (!json_is_object(j))
-		return;
-	ret->present = true;
+		return NULL;
+	struct caj_actual *ret = arena_new(t->arena, struct caj_actual);
 	(void)json_bool(json_get(j, "final"), &ret->final);
 	figures_decode(j, &ret->figures);
 	ret->carbon_source = text(j, "carbonSource", MAX_NAME, t);
 	ret->energy_scope = text(j, "energyScope", MAX_WORD, t);
 	ret->cost_basis = text(j, "costBasis", MAX_WORD, t);
+	return ret;
 }
 
 static void saving_decode(const struct json *j, struct caj_saving *ret)
@@ -146,309 +150,248 @@ static void saving_decode(const struct json *j, struct caj_saving *ret)
 	ret->cost_known = cost(j, &ret->cost_micros);
 }
 
-static void savings_decode(const struct json *j, struct caj_savings *ret)
+static const struct caj_savings *savings_decode(const struct json *j, struct arena *a)
 {
 	if (!json_is_object(j))
-		return;
+		return NULL;
+	struct caj_savings *ret = arena_new(a, struct caj_savings);
 	ret->present = true;
 	saving_decode(json_get(j, "time"), &ret->time);
 	saving_decode(json_get(j, "place"), &ret->place);
 	saving_decode(json_get(j, "forecastError"), &ret->forecast_error);
 	saving_decode(json_get(j, "total"), &ret->total);
+	return ret;
 }
 
-void caj_status_decode(const struct json *j, struct arena *a, struct caj_status *ret)
+void caj_status_decode(const struct json *j, struct shared_texts *t, struct caj_status *ret)
 {
 	const struct json *job = json_get(j, "jobRef"), *saved = json_get(j, "saved");
-	struct shared_texts t = { .arena = a };
 
 	*ret = (struct caj_status){ 0 };
-	conditions_decode(json_get(j, "conditions"), NULL, a, &ret->conditions);
+	conditions_decode(json_get(j, "conditions"), NULL, t->arena, &ret->conditions);
 	/* The explanation is a condition's message, too. */
-	for (size_t i = 0; i < MIN(ret->conditions.len, SHARED_TEXTS_MAX / 2); i++)
-		shared_texts_know(&t, ret->conditions.items[i].message);
-	ret->template_hash = text(j, "templateHash", MAX_WORD, &t);
+	for (size_t i = 0; i < MIN(ret->conditions.len, MAX_MESSAGES); i++)
+		shared_texts_know(t, ret->conditions.items[i].message);
+	ret->template_hash = text(j, "templateHash", MAX_WORD, t);
 	ret->deadline_ms = time_of(j, "deadlineTime");
 	ret->latest_start_ms = time_of(j, "latestStartTime");
-	ret->home = text(j, "home", MAX_NAME, &t);
-	ret->plan_id = text(j, "planID", MAX_WORD, &t);
-	ret->currency = text(j, "currency", MAX_COLUMN, &t);
+	ret->home = text(j, "home", MAX_NAME, t);
+	ret->plan_id = text(j, "planID", MAX_WORD, t);
+	ret->currency = text(j, "currency", MAX_COLUMN, t);
 	ret->estimated_start_ms = time_of(j, "estimatedStartTime");
-	ret->explanation = text(j, "explanation", MAX_SENTENCE, &t);
-	ret->job_name = text(job, "name", MAX_NAME, &t);
+	ret->explanation = text(j, "explanation", MAX_SENTENCE, t);
+	ret->job_name = text(job, "name", MAX_NAME, t);
 	if (ret->job_name)
-		ret->job_uid = text(job, "uid", MAX_WORD, &t);
+		ret->job_uid = text(job, "uid", MAX_WORD, t);
 	ret->released_ms = time_of(j, "releasedTime");
-	ret->saved_carbon = text(saved, "carbon", MAX_COLUMN, &t);
-	ret->saved_cost = text(saved, "cost", MAX_COLUMN, &t);
+	ret->saved_carbon = text(saved, "carbon", MAX_COLUMN, t);
+	ret->saved_cost = text(saved, "cost", MAX_COLUMN, t);
 	(void)json_i64(json_get(j, "observedGeneration"), &ret->observed_generation);
-	plan_decode(json_get(j, "plan"), &t, &ret->plan);
-	baseline_decode(json_get(j, "baseline"), &t, &ret->baseline);
-	options_decode(json_get(j, "options"), &t, ret);
-	runs_decode(json_get(j, "runs"), &t, ret);
-	actual_decode(json_get(j, "actual"), &t, &ret->actual);
-	savings_decode(json_get(j, "savings"), &ret->savings);
+	plan_decode(json_get(j, "plan"), t, &ret->plan);
+	baseline_decode(json_get(j, "baseline"), t, &ret->baseline);
+	options_decode(json_get(j, "options"), t, ret);
+	runs_decode(json_get(j, "runs"), t, ret);
+	ret->actual = actual_decode(json_get(j, "actual"), t);
+	ret->savings = savings_decode(json_get(j, "savings"), t->arena);
 }
 
 /* ---- encode ---- */
 
-struct encoder {
-	struct json_writer w;
-	bool patch;     /* what is not set is written as null; never inside a list, which a patch replaces as a whole */
-	size_t removed; /* bytes of such nulls, which are not part of the status */
-};
-
-static void put_absent(struct encoder *e, const char *key)
-{
-	size_t before = e->w.buf->len;
-
-	if (!e->patch)
-		return;
-	jw_null(&e->w, key);
-	e->removed += e->w.buf->len - before;
-}
-
-static void put_text(struct encoder *e, const char *key, const char *value)
+static void put_text(struct json_writer *w, const char *key, const char *value)
 {
 	if (value)
-		jw_string(&e->w, key, value);
-	else
-		put_absent(e, key);
+		jw_string(w, key, value);
 }
 
-static void put_time(struct encoder *e, const char *key, int64_t ms)
+static void put_time(struct json_writer *w, const char *key, int64_t ms)
 {
 	if (ms != TIME_NONE)
-		jw_time(&e->w, key, ms);
-	else
-		put_absent(e, key);
+		jw_time(w, key, ms);
 }
 
-static void put_i64(struct encoder *e, const char *key, bool known, int64_t value)
+static void put_i64(struct json_writer *w, const char *key, bool known, int64_t value)
 {
 	if (known)
-		jw_i64(&e->w, key, value);
-	else
-		put_absent(e, key);
+		jw_i64(w, key, value);
 }
 
-static void put_cost(struct encoder *e, bool known, int64_t micros)
+static void put_cost(struct json_writer *w, bool known, int64_t micros)
 {
 	char decimal[DECIMAL_TEXT];
 
-	put_text(e, "cost", known ? decimal_format(micros, MICROS, decimal) : NULL);
+	put_text(w, "cost", known ? decimal_format(micros, MICROS, decimal) : NULL);
 }
 
 /* The members only: the caller's object is open. */
-static void put_figures(struct encoder *e, const struct caj_figures *f)
+static void put_figures(struct json_writer *w, const struct caj_figures *f)
 {
-	put_i64(e, "energyMilliWattHours", f->energy_known, f->energy_milliwatt_hours);
-	put_i64(e, "carbonMilligrams", f->carbon_known, f->carbon_milligrams);
-	put_cost(e, f->cost_known, f->cost_micros);
+	put_i64(w, "energyMilliWattHours", f->energy_known, f->energy_milliwatt_hours);
+	put_i64(w, "carbonMilligrams", f->carbon_known, f->carbon_milligrams);
+	put_cost(w, f->cost_known, f->cost_micros);
 }
 
-static void put_expected(struct encoder *e, const struct caj_figures *f)
+static void put_expected(struct json_writer *w, const struct caj_figures *f)
 {
-	jw_object(&e->w, "expected");
-	put_figures(e, f);
-	jw_end_object(&e->w);
+	jw_object(w, "expected");
+	put_figures(w, f);
+	jw_end_object(w);
 }
 
-/* True when the list is to be filled and ended with list_end(); *ret_patch keeps the mode for it. */
-static bool list_begin(struct encoder *e, const char *key, int n, bool *ret_patch)
+static void put_plan(struct json_writer *w, const struct caj_plan *p)
 {
-	*ret_patch = e->patch;
-	if (n == 0) {
-		put_absent(e, key);
-		return false;
-	}
-	e->patch = false;
-	jw_array(&e->w, key);
-	return true;
-}
-
-static void list_end(struct encoder *e, bool patch)
-{
-	jw_end_array(&e->w);
-	e->patch = patch;
-}
-
-static void put_plan(struct encoder *e, const struct caj_plan *p)
-{
-	bool patch;
-
-	if (p->n_segments == 0) {
-		put_absent(e, "plan");
+	if (p->n_segments == 0)
 		return;
-	}
-	jw_object(&e->w, "plan");
-	if (list_begin(e, "segments", p->n_segments, &patch)) {
-		for (int i = 0; i < p->n_segments; i++) {
-			const struct caj_segment *s = &p->segments[i];
+	jw_object(w, "plan");
+	jw_array(w, "segments");
+	for (int i = 0; i < p->n_segments; i++) {
+		const struct caj_segment *s = &p->segments[i];
 
-			jw_object(&e->w, NULL);
-			jw_string(&e->w, "cluster", "");
-			put_text(e, "region", s->region);
-			put_time(e, "startTime", s->start_ms);
-			put_time(e, "endTime", s->end_ms);
-			jw_i64(&e->w, "parallelism", s->parallelism);
-			jw_end_object(&e->w);
-		}
-		list_end(e, patch);
+		jw_object(w, NULL);
+		jw_string(w, "cluster", "");
+		put_text(w, "region", s->region);
+		put_time(w, "startTime", s->start_ms);
+		put_time(w, "endTime", s->end_ms);
+		jw_i64(w, "parallelism", s->parallelism);
+		jw_end_object(w);
 	}
-	put_expected(e, &p->expected);
-	jw_end_object(&e->w);
+	jw_end_array(w);
+	put_expected(w, &p->expected);
+	jw_end_object(w);
 }
 
-static void put_baseline(struct encoder *e, const struct caj_baseline *b)
+static void put_baseline(struct json_writer *w, const struct caj_baseline *b)
 {
-	if (!b->rule) {
-		put_absent(e, "baseline");
+	if (!b->rule)
 		return;
-	}
-	jw_object(&e->w, "baseline");
-	jw_string(&e->w, "rule", b->rule);
-	put_text(e, "region", b->region);
-	put_time(e, "startTime", b->start_ms);
-	put_expected(e, &b->expected);
-	jw_end_object(&e->w);
+	jw_object(w, "baseline");
+	jw_string(w, "rule", b->rule);
+	put_text(w, "region", b->region);
+	put_time(w, "startTime", b->start_ms);
+	put_expected(w, &b->expected);
+	jw_end_object(w);
 }
 
-static void put_options(struct encoder *e, const struct caj_status *s)
+static void put_options(struct json_writer *w, const struct caj_status *s)
 {
-	bool patch;
-
-	if (!list_begin(e, "options", s->n_options, &patch))
+	if (s->n_options == 0)
 		return;
+	jw_array(w, "options");
 	for (int i = 0; i < s->n_options; i++) {
-		jw_object(&e->w, NULL);
-		put_text(e, "region", s->options[i].region);
-		put_time(e, "startTime", s->options[i].start_ms);
-		put_expected(e, &s->options[i].expected);
-		jw_end_object(&e->w);
+		jw_object(w, NULL);
+		put_text(w, "region", s->options[i].region);
+		put_time(w, "startTime", s->options[i].start_ms);
+		put_expected(w, &s->options[i].expected);
+		jw_end_object(w);
 	}
-	list_end(e, patch);
+	jw_end_array(w);
 }
 
-static void put_job(struct encoder *e, const struct caj_status *s)
+static void put_job(struct json_writer *w, const struct caj_status *s)
 {
-	if (!s->job_name) {
-		put_absent(e, "jobRef");
+	if (!s->job_name)
 		return;
-	}
-	jw_object(&e->w, "jobRef");
-	jw_string(&e->w, "cluster", "");
-	jw_string(&e->w, "name", s->job_name);
-	put_text(e, "uid", s->job_uid);
-	jw_end_object(&e->w);
+	jw_object(w, "jobRef");
+	jw_string(w, "cluster", "");
+	jw_string(w, "name", s->job_name);
+	put_text(w, "uid", s->job_uid);
+	jw_end_object(w);
 }
 
-static void put_runs(struct encoder *e, const struct caj_status *s)
+static void put_runs(struct json_writer *w, const struct caj_status *s)
 {
-	bool patch;
-
-	if (!list_begin(e, "runs", s->n_runs, &patch))
+	if (s->n_runs == 0)
 		return;
+	jw_array(w, "runs");
 	for (int i = 0; i < s->n_runs; i++) {
 		const struct caj_run *r = &s->runs[i];
 
-		jw_object(&e->w, NULL);
-		put_text(e, "region", r->region);
-		put_text(e, "jobUID", r->job_uid);
-		put_time(e, "startTime", r->start_ms);
-		put_time(e, "endTime", r->end_ms);
-		jw_i64(&e->w, "pods", r->pods);
-		put_figures(e, &r->figures);
-		jw_end_object(&e->w);
+		jw_object(w, NULL);
+		put_text(w, "region", r->region);
+		put_text(w, "jobUID", r->job_uid);
+		put_time(w, "startTime", r->start_ms);
+		put_time(w, "endTime", r->end_ms);
+		jw_i64(w, "pods", r->pods);
+		put_figures(w, &r->figures);
+		jw_end_object(w);
 	}
-	list_end(e, patch);
+	jw_end_array(w);
 }
 
-static void put_actual(struct encoder *e, const struct caj_actual *a)
+static void put_actual(struct json_writer *w, const struct caj_actual *a)
 {
-	if (!a->present) {
-		put_absent(e, "actual");
+	if (!a)
 		return;
-	}
-	jw_object(&e->w, "actual");
-	put_figures(e, &a->figures);
-	put_text(e, "carbonSource", a->carbon_source);
-	put_text(e, "energyScope", a->energy_scope);
-	put_text(e, "costBasis", a->cost_basis);
-	jw_bool(&e->w, "final", a->final);
-	jw_end_object(&e->w);
+	jw_object(w, "actual");
+	put_figures(w, &a->figures);
+	put_text(w, "carbonSource", a->carbon_source);
+	put_text(w, "energyScope", a->energy_scope);
+	put_text(w, "costBasis", a->cost_basis);
+	jw_bool(w, "final", a->final);
+	jw_end_object(w);
 }
 
-static void put_saving(struct encoder *e, const char *key, const struct caj_saving *s)
+static void put_saving(struct json_writer *w, const char *key, const struct caj_saving *s)
 {
-	if (!s->carbon_known && !s->cost_known) {
-		put_absent(e, key);
+	if (!s->carbon_known && !s->cost_known)
 		return;
-	}
-	jw_object(&e->w, key);
-	put_i64(e, "carbonMilligrams", s->carbon_known, s->carbon_milligrams);
-	put_cost(e, s->cost_known, s->cost_micros);
-	jw_end_object(&e->w);
+	jw_object(w, key);
+	put_i64(w, "carbonMilligrams", s->carbon_known, s->carbon_milligrams);
+	put_cost(w, s->cost_known, s->cost_micros);
+	jw_end_object(w);
 }
 
-static void put_savings(struct encoder *e, const struct caj_savings *s)
+static void put_savings(struct json_writer *w, const struct caj_savings *s)
 {
-	if (!s->present) {
-		put_absent(e, "savings");
+	if (!s)
 		return;
-	}
-	jw_object(&e->w, "savings");
-	put_saving(e, "time", &s->time);
-	put_saving(e, "place", &s->place);
-	put_saving(e, "forecastError", &s->forecast_error);
-	put_saving(e, "total", &s->total);
-	jw_end_object(&e->w);
+	jw_object(w, "savings");
+	put_saving(w, "time", &s->time);
+	put_saving(w, "place", &s->place);
+	put_saving(w, "forecastError", &s->forecast_error);
+	put_saving(w, "total", &s->total);
+	jw_end_object(w);
 }
 
-static void put_saved(struct encoder *e, const struct caj_status *s)
+static void put_saved(struct json_writer *w, const struct caj_status *s)
 {
-	if (!s->saved_carbon && !s->saved_cost) {
-		put_absent(e, "saved");
+	if (!s->saved_carbon && !s->saved_cost)
 		return;
-	}
-	jw_object(&e->w, "saved");
-	put_text(e, "carbon", s->saved_carbon);
-	put_text(e, "cost", s->saved_cost);
-	jw_end_object(&e->w);
+	jw_object(w, "saved");
+	put_text(w, "carbon", s->saved_carbon);
+	put_text(w, "cost", s->saved_cost);
+	jw_end_object(w);
 }
 
-int caj_status_encode(const struct caj_status *s, bool patch, struct buf *out, struct error *err)
+int caj_status_encode(const struct caj_status *s, struct buf *out, struct error *err)
 {
-	struct encoder e = { .w = json_writer(out), .patch = patch };
+	struct json_writer w = json_writer(out);
 	size_t before = out->len;
 
-	jw_object(&e.w, NULL);
-	put_i64(&e, "observedGeneration", s->observed_generation != 0, s->observed_generation);
-	put_text(&e, "templateHash", s->template_hash);
-	put_time(&e, "deadlineTime", s->deadline_ms);
-	put_time(&e, "latestStartTime", s->latest_start_ms);
-	put_text(&e, "home", s->home);
-	put_text(&e, "planID", s->plan_id);
-	put_plan(&e, &s->plan);
-	put_text(&e, "currency", s->currency);
-	put_baseline(&e, &s->baseline);
-	put_time(&e, "estimatedStartTime", s->estimated_start_ms);
-	put_text(&e, "explanation", s->explanation);
-	put_options(&e, s);
-	put_job(&e, s);
-	put_time(&e, "releasedTime", s->released_ms);
-	put_runs(&e, s);
-	put_actual(&e, &s->actual);
-	put_savings(&e, &s->savings);
-	put_saved(&e, s);
+	jw_object(&w, NULL);
+	put_i64(&w, "observedGeneration", s->observed_generation != 0, s->observed_generation);
+	put_text(&w, "templateHash", s->template_hash);
+	put_time(&w, "deadlineTime", s->deadline_ms);
+	put_time(&w, "latestStartTime", s->latest_start_ms);
+	put_text(&w, "home", s->home);
+	put_text(&w, "planID", s->plan_id);
+	put_plan(&w, &s->plan);
+	put_text(&w, "currency", s->currency);
+	put_baseline(&w, &s->baseline);
+	put_time(&w, "estimatedStartTime", s->estimated_start_ms);
+	put_text(&w, "explanation", s->explanation);
+	put_options(&w, s);
+	put_job(&w, s);
+	put_time(&w, "releasedTime", s->released_ms);
+	put_runs(&w, s);
+	put_actual(&w, s->actual);
+	put_savings(&w, s->savings);
+	put_saved(&w, s);
 	if (s->conditions.len > 0)
-		conditions_write(&e.w, "conditions", &s->conditions);
-	else
-		put_absent(&e, "conditions");
-	jw_end_object(&e.w);
+		conditions_write(&w, "conditions", &s->conditions);
+	jw_end_object(&w);
 	if (buf_check(out, "status", err))
 		return -1;
-	if (out->len - before - e.removed > CAJ_MAX_STATUS)
+	if (out->len - before > CAJ_MAX_STATUS)
 		return error_set(err, ERR_LIMIT, "status is larger than %d bytes", CAJ_MAX_STATUS);
 	return 0;
 }
@@ -484,6 +427,23 @@ static void runs_copy(const struct caj_status *from, struct arena *a, struct caj
 	}
 }
 
+static const struct caj_actual *actual_copy(const struct caj_actual *from, struct arena *a)
+{
+	if (!from)
+		return NULL;
+	struct caj_actual *ret = arena_new(a, struct caj_actual);
+	*ret = *from;
+	ret->carbon_source = arena_strdup(a, from->carbon_source);
+	ret->energy_scope = arena_strdup(a, from->energy_scope);
+	ret->cost_basis = arena_strdup(a, from->cost_basis);
+	return ret;
+}
+
+static const struct caj_savings *savings_copy(const struct caj_savings *from, struct arena *a)
+{
+	return from ? memcpy(arena_new(a, struct caj_savings), from, sizeof(*from)) : NULL;
+}
+
 void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_status *ret)
 {
 	*ret = *from;
@@ -499,9 +459,8 @@ void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_
 	ret->job_name = arena_strdup(a, from->job_name);
 	ret->job_uid = arena_strdup(a, from->job_uid);
 	runs_copy(from, a, ret);
-	ret->actual.carbon_source = arena_strdup(a, from->actual.carbon_source);
-	ret->actual.energy_scope = arena_strdup(a, from->actual.energy_scope);
-	ret->actual.cost_basis = arena_strdup(a, from->actual.cost_basis);
+	ret->actual = actual_copy(from->actual, a);
+	ret->savings = savings_copy(from->savings, a);
 	ret->saved_carbon = arena_strdup(a, from->saved_carbon);
 	ret->saved_cost = arena_strdup(a, from->saved_cost);
 	conditions_copy(&from->conditions, a, &ret->conditions);

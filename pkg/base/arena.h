@@ -42,7 +42,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(
  *
  *	struct shared_texts t = { .arena = a };
  */
-#define SHARED_TEXTS_MAX 16
+#define SHARED_TEXTS_MAX 24
 struct shared_texts {
 	struct arena *arena;
 	const char *seen[SHARED_TEXTS_MAX];

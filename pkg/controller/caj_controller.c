@@ -28,6 +28,7 @@ struct step {
 	struct worker *w;
 	const char *key;
 	const struct object *caj; /* references */
+	bool caj_live;            /* it is the API server's answer to our own write in this call */
 	const struct object *job;
 	struct plan_entry *plan;
 	struct grid_snapshot *grid; /* there always is one: the first round comes before the first reconcile */
@@ -156,7 +157,7 @@ static void observe_pods(struct step *s)
 /* After the end: the same runs by the values known now. */
 static void observe_settled(struct step *s)
 {
-	if (!caj_is_finished(caj_of(s)) || !caj_of(s)->status.actual.present)
+	if (!caj_is_finished(caj_of(s)) || !caj_of(s)->status.actual)
 		return;
 	account_again(&s->grid->view, &caj_of(s)->status, s->o.now_ms, s->w->arena, &s->account);
 	s->o.account = &s->account;
@@ -283,7 +284,7 @@ static int write_status(struct step *s, const struct caj_decision *d, struct err
 
 	if (body_status(caj_of(s), &d->status, &body, err) ||
 	    k8s_path(path, &carbonawarejob_type, s->caj->meta.namespace, s->caj->meta.name, "status", err) ||
-	    k8s_patch(s->w->client, path, K8S_PATCH_MERGE, buf_str(&body), &answer, err) ||
+	    k8s_replace(s->w->client, path, buf_str(&body), &answer, err) ||
 	    object_parse(&carbonawarejob_type, buf_str(&answer), &caj, err))
 		return -1;
 	if (s->o.fold)
@@ -293,6 +294,7 @@ static int write_status(struct step *s, const struct caj_decision *d, struct err
 			       "%s", d->event.message ? d->event.message : "");
 	object_unref(s->caj);
 	s->caj = caj;
+	s->caj_live = true;
 	return 0;
 }
 
@@ -370,7 +372,7 @@ static int carry_out(struct step *s, const struct caj_decision *d, struct error 
 	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
 	int created;
 
-	if ((d->check_caj && check_live(s, &carbonawarejob_type, s->caj, err)) ||
+	if ((d->check_caj && !s->caj_live && check_live(s, &carbonawarejob_type, s->caj, err)) ||
 	    (d->check_job && check_live(s, &job_type, s->job, err)))
 		return -1;
 	if (d->action != CAJ_NOTHING)

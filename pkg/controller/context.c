@@ -29,3 +29,9 @@ void context_request_plan(const struct context *ctx)
 	(void)workqueue_add_after(controller_queue(ctx->plan_controller), KEY_PLAN,
 				  CLAMP(rest_ms, PLAN_DEBOUNCE_MS, PLAN_DEBOUNCE_MAX_MS));
 }
+
+void context_grid_changed(struct context *ctx)
+{
+	(void)atomic_fetch_add(&ctx->grid_changes, 1);
+	context_request_plan(ctx);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the reconcilers of the operator share: stores, tables, queues and the clock. Set up by manager_new() before
- * any of their threads runs; constant afterwards but for plan_round_ms. Everything in it is safe from any thread.
+ * any of their threads runs; constant afterwards but for the two atomics. Everything in it is safe from any thread.
  */
 #ifndef CONTROLLER_CONTEXT_H
 #define CONTROLLER_CONTEXT_H
@@ -27,6 +27,7 @@ struct context {
 	struct zones *zones;
 	struct recorder *events;
 	struct controller *caj_controller, *plan_controller, *due_controller;
+	_Atomic(uint64_t) grid_changes; /* of GridRegions and Nodes, as far as a plan rests on them */
 	_Atomic(int64_t) plan_round_ms; /* what the last planning round took */
 };
 
@@ -51,5 +52,7 @@ void context_timing(const struct context *ctx, const struct carbonawarejob *caj,
 #define PLAN_DEBOUNCE_MAX_MS 2000
 #define PLAN_REST 4
 void context_request_plan(const struct context *ctx);
+/* The same when it is the grid that has changed: the round plans every job anew. */
+void context_grid_changed(struct context *ctx);
 
 #endif

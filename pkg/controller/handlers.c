@@ -13,14 +13,16 @@ void caj_on_caj(void *arg, const struct object *old, const struct object *new)
 	const struct context *ctx = arg;
 
 	enqueue(ctx, new ? new->meta.key : old->meta.key);
-	/* Our own status writes change no plan, except that a release or an end moves power. */
+	/* Our own status writes change no plan, except that a release, an end or a blocked start moves power. */
 	if (!old || !new || old->meta.generation != new->meta.generation) {
 		context_request_plan(ctx);
 		return;
 	}
 	const struct carbonawarejob *a = carbonawarejob_of(old), *b = carbonawarejob_of(new);
 	if (a->run_now != b->run_now || a->not_before_ms != b->not_before_ms ||
-	    a->status.released_ms != b->status.released_ms || caj_is_finished(a) != caj_is_finished(b))
+	    a->status.released_ms != b->status.released_ms || caj_is_finished(a) != caj_is_finished(b) ||
+	    condition_is_true(&a->status.conditions, COND_START_BLOCKED) !=
+		    condition_is_true(&b->status.conditions, COND_START_BLOCKED))
 		context_request_plan(ctx);
 }
 
@@ -99,7 +101,7 @@ static bool pairs_equal(const struct pairs *a, const struct pairs *b)
 
 void caj_on_node(void *arg, const struct object *old, const struct object *new)
 {
-	const struct context *ctx = arg;
+	struct context *ctx = arg;
 
 	/* Heartbeats change nothing that a plan rests on. */
 	if (old && new) {
@@ -109,14 +111,14 @@ void caj_on_node(void *arg, const struct object *old, const struct object *new)
 		    pairs_equal(&old->meta.labels, &new->meta.labels))
 			return;
 	}
-	context_request_plan(ctx);
+	context_grid_changed(ctx);
 }
 
 void caj_on_region(void *arg, const struct object *old, const struct object *new)
 {
-	const struct context *ctx = arg;
+	struct context *ctx = arg;
 
 	(void)old;
 	(void)new;
-	context_request_plan(ctx);
+	context_grid_changed(ctx);
 }

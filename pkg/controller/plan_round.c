@@ -22,6 +22,8 @@ struct pending {
 	struct caj_timing timing;
 	struct caj_place place;
 	struct plan_entry *earlier; /* reference or NULL */
+	uint64_t basis;
+	bool settled; /* its plan stands: nothing that it rests on has changed */
 };
 
 struct gathered {
@@ -30,7 +32,34 @@ struct gathered {
 	struct planner_job *jobs;
 	size_t n;
 	size_t n_running;
+	uint64_t grid_basis; /* of what all plans rest on */
+	bool apart;          /* no region has a power limit: one job's plan bears on no other's */
 };
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	return (hash ^ value) * UINT64_C(0x100000001b3); /* as FNV-1a does with each byte */
+}
+
+/*
+ * What a job's plan rests on. Within a slot only the clock moves, which alone is no reason to plan anew; so thousands
+ * of jobs that come one after the other do not make thousands of plans each.
+ */
+static uint64_t basis_of(const struct gathered *g, const struct carbonawarejob *caj, const struct object *job)
+{
+	uint64_t versions = mix(str_fnv1a(str_from(caj->obj.meta.resource_version)),
+				str_fnv1a(str_from(job->meta.resource_version)));
+
+	return mix(g->grid_basis, versions);
+}
+
+static void gathered_init(struct gathered *g, const struct grid_view *v, uint64_t grid_changes)
+{
+	*g = (struct gathered){ .apart = true,
+				.grid_basis = mix(grid_changes, (uint64_t)time_slot_floor(v->now_ms, SLOT_MS)) };
+	for (int i = 0; i < v->n_regions; i++)
+		g->apart &= v->signals.regions[i].power_limit_milliwatts == 0;
+}
 
 /*
  * A start that has come is not planned again: its release is under way. (After a restart there is no earlier entry, and
@@ -55,7 +84,7 @@ static void gather_one(struct context *ctx, const struct grid_view *v, const str
 		return;
 	}
 	struct pending *p = &g->pending[g->n];
-	*p = (struct pending){ .caj = caj, .job = job };
+	*p = (struct pending){ .caj = caj, .job = job, .basis = basis_of(g, caj, job) };
 	context_timing(ctx, caj, &p->timing, &refusal);
 	if (refusal.reason) {
 		object_unref(job);
@@ -85,8 +114,9 @@ static void reserve_running(const struct context *ctx, const struct grid_view *v
 		struct caj_refusal refusal;
 		struct caj_timing t;
 
-		if (caj->status.released_ms == TIME_NONE || caj_is_finished(caj) || caj->status.plan.n_segments == 0)
-			continue;
+		if (caj->status.released_ms == TIME_NONE || caj_is_finished(caj) || caj->status.plan.n_segments == 0 ||
+		    condition_is_true(&caj->status.conditions, COND_START_BLOCKED))
+			continue; /* what cannot start draws nothing: others may have its power */
 		const struct object *job = store_get(informer_store(ctx->jobs), caj->obj.meta.key);
 		if (job && caj_is_running(caj, job_of(job)) && !job_of(job)->suspend) {
 			context_timing(ctx, caj, &t, &refusal);
@@ -129,15 +159,13 @@ static void gathered_release(struct gathered *g)
 	object_list_release(&g->cajs);
 }
 
-/* Moves those that are not to be planned (start has come, no home) to the end; reserves what is about to start. */
-static size_t partition(const struct grid_view *v, struct gathered *g)
+/* Moves those that are not to be planned (start has come, no home, or settled where asked for) to the end. */
+static size_t partition(const struct grid_view *v, struct gathered *g, size_t n, bool settled_too)
 {
-	size_t n = g->n;
-
 	for (size_t i = 0; i < n;) {
 		struct pending *p = &g->pending[i];
 
-		if (has_home(p) && !start_has_come(p->earlier, p->caj, v->now_ms)) {
+		if (has_home(p) && !start_has_come(p->earlier, p->caj, v->now_ms) && !(settled_too && p->settled)) {
 			g->jobs[i].regions = p->place.regions;
 			i++;
 			continue;
@@ -149,8 +177,29 @@ static size_t partition(const struct grid_view *v, struct gathered *g)
 		g->jobs[n] = g->jobs[i];
 		g->pending[i] = other;
 		g->jobs[i] = other_job;
+		g->jobs[n].regions = g->pending[n].place.regions;
 	}
 	return n;
+}
+
+/* All open jobs together make the scale, by the regions that they allow: so a plan rests on these, too. */
+static void mark_settled(struct gathered *g, size_t n_open)
+{
+	uint64_t allowed[PLANNER_MAX_REGIONS / 64] = { 0 };
+
+	for (size_t i = 0; i < n_open; i++) {
+		const struct caj_place *place = &g->pending[i].place;
+
+		for (int r = 0; r < place->n_regions; r++)
+			allowed[place->regions[r] / 64] |= UINT64_C(1) << (place->regions[r] % 64);
+	}
+	for (size_t i = 0; i < n_open; i++) {
+		struct pending *p = &g->pending[i];
+
+		for (size_t k = 0; k < ARRAY_LEN(allowed); k++)
+			p->basis = mix(p->basis, allowed[k]);
+		p->settled = g->apart && p->earlier && p->earlier->basis == p->basis;
+	}
 }
 
 /*
@@ -162,7 +211,7 @@ static bool log_decision(const struct grid_view *v, const struct pending *p, con
 {
 	const struct grid_forecast *f = p->place.home < v->n_regions ? &v->regions[p->place.home]->forecast : NULL;
 
-	if (p->earlier == e)
+	if (p->earlier && plan_entry_equal(p->earlier, e))
 		return false;
 	log_info("planned", LOG_STR("job", p->caj->obj.meta.key), LOG_STR("uid", p->caj->obj.meta.uid),
 		 LOG_TIME("now", v->now_ms), LOG_I64("now_ms", v->now_ms),
@@ -212,9 +261,8 @@ static size_t publish_rows(const struct grid_view *v, struct gathered *g, size_t
 	arena_init(&scratch, SCRATCH_CHUNK, SCRATCH_MAX);
 	for (size_t i = 0; i < g->n; i++) {
 		struct pending *p = &g->pending[i];
-		struct plan_source source = {
-			v, p->caj, job_of(p->job), &p->timing, &p->place, &g->jobs[i], &results[i]
-		};
+		struct plan_source source = { v,         p->caj,      job_of(p->job), &p->timing,
+					      &p->place, &g->jobs[i], &results[i],    p->basis };
 		struct plan_entry *entry = i < n_planned ? plan_entry_new(&source, p->earlier, &scratch)
 					   : p->earlier  ? plan_entry_ref(p->earlier)
 							 : NULL;
@@ -234,19 +282,25 @@ static size_t publish_rows(const struct grid_view *v, struct gathered *g, size_t
 int64_t plan_round(struct context *ctx, struct arena *arena)
 {
 	int64_t began_us = clock_mono_us();
-	struct gathered g = { 0 };
+	struct gathered g;
 	struct planner_round round;
 
+	/* Before the view is taken: a change in between counts as later. */
+	uint64_t changes = atomic_load(&ctx->grid_changes);
 	struct grid_snapshot *grid = grid_snapshot_new(informer_store(ctx->regions), informer_store(ctx->nodes),
 						       &ctx->translate, clock_now_ms(&ctx->clock));
 	const struct grid_view *v = &grid->view;
+	gathered_init(&g, v, changes);
 	gather(ctx, v, &g);
-	size_t n = partition(v, &g);
+	size_t n_open = partition(v, &g, g.n, false);
+	mark_settled(&g, n_open);
+	size_t n = partition(v, &g, n_open, true);
 	_cleanup_free_ struct planner_result *results = xcalloc(n, sizeof(*results));
 	_cleanup_free_ struct plan_row *rows = xcalloc(g.n, sizeof(*rows));
-	planner_round_init(&round, &v->signals, g.jobs, n, arena);
+	/* The scale is that of all who wait for their start. */
+	planner_round_init(&round, &v->signals, g.jobs, n_open, arena);
 	reserve_running(ctx, v, &g, &round);
-	for (size_t i = n; i < g.n; i++) {
+	for (size_t i = n; i < g.n && !g.apart; i++) {
 		const struct plan_entry *e = g.pending[i].earlier;
 
 		if (e && e->plan.n_segments > 0)

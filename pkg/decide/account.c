@@ -305,7 +305,7 @@ static const char *cost_basis(const struct grid_view *v, const struct account *a
 			worst = MAX(worst, (int)v->regions[region]->cost_basis);
 	}
 	if (worst < 0)
-		return status->actual.cost_basis ? status->actual.cost_basis : "Tariff";
+		return status->actual && status->actual->cost_basis ? status->actual->cost_basis : "Tariff";
 	return names[worst];
 }
 
@@ -334,8 +334,10 @@ static void conclude(const struct grid_view *v, const struct caj_status *status,
 	struct caj_figures at_home = at_home_now(v, home, ret);
 	struct caj_saving expected = account_expected_saving(status);
 	struct caj_savings *s = &ret->savings;
-	remember(&at_baseline, &status->savings.total, &status->actual.figures);
-	remember(&at_home, &status->savings.place, &status->actual.figures);
+	if (status->savings && status->actual) {
+		remember(&at_baseline, &status->savings->total, &status->actual->figures);
+		remember(&at_home, &status->savings->place, &status->actual->figures);
+	}
 	s->present = true;
 	s->time = minus(&at_baseline, &at_home);
 	s->place = minus(&at_home, &ret->total);

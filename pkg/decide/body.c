@@ -418,10 +418,14 @@ int body_status(const struct carbonawarejob *caj, const struct caj_status *statu
 	_cleanup_(buf_release) struct buf text = BUF_INIT(2 * CAJ_MAX_STATUS);
 	struct json_writer w = json_writer(out);
 
-	if (caj_status_encode(status, true, &text, err))
+	if (caj_status_encode(status, &text, err))
 		return -1;
 	jw_object(&w, NULL);
+	jw_string(&w, "apiVersion", carbonawarejob_type.api_version);
+	jw_string(&w, "kind", carbonawarejob_type.kind);
 	jw_object(&w, "metadata");
+	jw_string(&w, "name", caj->obj.meta.name);
+	jw_string(&w, "namespace", caj->obj.meta.namespace);
 	jw_string(&w, "resourceVersion", caj->obj.meta.resource_version);
 	jw_string(&w, "uid", caj->obj.meta.uid);
 	jw_end_object(&w);

@@ -30,7 +30,10 @@ void body_suspend_job(const struct job *job, struct buf *out);
 bool body_held_ttl(const struct job *job, int64_t *ret_seconds);
 /* JSON patch: the TTL that was kept back. body_held_ttl() must be true. */
 void body_job_ttl(const struct job *job, struct buf *out);
-/* Merge patch of the status subresource, with resourceVersion as precondition. */
+/*
+ * The object with this status, for a PUT to its status subresource, which takes nothing but the status from it: half the
+ * work of a patch for the API server. UID and resourceVersion are preconditions.
+ */
 int body_status(const struct carbonawarejob *caj, const struct caj_status *status, struct buf *out,
 		struct error *err) must_check;
 

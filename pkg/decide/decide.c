@@ -155,7 +155,7 @@ static void settle(struct ctx *c)
 	const struct account *a = c->o->account;
 	struct caj_status *s = c->s;
 
-	if (s->actual.final)
+	if (s->actual && s->actual->final)
 		return;
 	if (!a || !a->known) {
 		/* An expectation is no result. */
@@ -163,15 +163,16 @@ static void settle(struct ctx *c)
 		return;
 	}
 	copy_runs(c);
-	s->actual = (struct caj_actual){
-		.present = true,
+	struct caj_actual *actual = arena_new(c->arena, struct caj_actual);
+	*actual = (struct caj_actual){
 		.final = a->final,
 		.figures = a->total,
 		.carbon_source = a->carbon_source,
 		.energy_scope = "Dynamic",
 		.cost_basis = a->cost_basis,
 	};
-	s->savings = a->savings;
+	s->actual = actual;
+	s->savings = a->savings.present ? &a->savings : NULL;
 	show_savings(c, &a->savings.total, false);
 }
 
@@ -212,7 +213,7 @@ static void decide_finished(struct ctx *c)
 	/* Values are revised many times within a day; they are read again once, at its end. */
 	if (o->account && o->account->final)
 		settle(c);
-	if (c->s->actual.present && !c->s->actual.final && c->s->n_runs > 0)
+	if (c->s->actual && !c->s->actual->final && c->s->n_runs > 0)
 		look_again(c, c->s->runs[c->s->n_runs - 1].end_ms + ACCOUNT_FINAL_AFTER_MS + MINUTE_MS);
 	if (job && job_is_finished(job) && job->ttl_after_finished_ms == TIME_NONE && body_held_ttl(job, &ttl))
 		c->d->action = CAJ_SET_JOB_TTL;
@@ -598,7 +599,7 @@ static void decide_job_end(struct ctx *c)
 	}
 	end = condition_find(of_job, COND_COMPLETE);
 	const char *words = end->message[0] ? end->message : "the Job is complete";
-	if (c->s->savings.present)
+	if (c->s->savings)
 		words = arena_printf(c->arena, "saved %s and %s against running at once in %s", c->s->saved_carbon,
 				     c->s->saved_cost, c->s->baseline.region ? c->s->baseline.region : "its home");
 	finish(c, false, end->reason[0] ? end->reason : "JobComplete", end->message, words);
@@ -743,9 +744,9 @@ static bool status_differs(struct ctx *c)
 	struct error err;
 
 	c->s->explanation = clip(c, c->s->explanation, MAX_EXPLANATION);
-	while (caj_status_encode(c->s, false, &is, &err) && shrink(c))
+	while (caj_status_encode(c->s, &is, &err) && shrink(c))
 		buf_reset(&is);
-	if (caj_status_encode(&c->o->caj->status, false, &was, &err))
+	if (caj_status_encode(&c->o->caj->status, &was, &err))
 		return true;
 	return !str_eq(buf_str(&was), buf_str(&is));
 }

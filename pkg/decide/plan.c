@@ -298,6 +298,7 @@ static struct plan_entry *draft_entry(const struct plan_source *s, struct arena 
 	int region = r->choice.region >= 0 ? r->choice.region : s->place->home;
 
 	p->uid = caj->obj.meta.uid;
+	p->basis = s->basis;
 	p->generation = caj->obj.meta.generation;
 	p->run_now = caj->run_now;
 	p->not_before_ms = caj->not_before_ms;
@@ -321,7 +322,18 @@ static struct plan_entry *copy_entry(const struct plan_entry *from, struct arena
 	struct shared_texts texts = { .arena = arena };
 
 	*p = *from;
-	p->uid = arena_strdup(arena, from->uid);
+	if (from->told) {
+		const struct caj_status *status = &carbonawarejob_of(from->told)->status;
+
+		shared_texts_know(&texts, from->told->meta.uid);
+		shared_texts_know(&texts, status->home);
+		shared_texts_know(&texts, status->currency);
+		shared_texts_know(&texts, status->plan_id);
+		shared_texts_know(&texts, status->explanation);
+		for (int i = 0; i < status->plan.n_segments; i++)
+			shared_texts_know(&texts, status->plan.segments[i].region);
+	}
+	p->uid = shared_text(&texts, from->uid);
 	p->home = shared_text(&texts, from->home);
 	p->plan.segments = arena_array(arena, (size_t)from->plan.n_segments, struct caj_segment);
 	for (int i = 0; i < from->plan.n_segments; i++) {
@@ -334,9 +346,9 @@ static struct plan_entry *copy_entry(const struct plan_entry *from, struct arena
 		p->options[i] = from->options[i];
 		p->options[i].region = shared_text(&texts, from->options[i].region);
 	}
-	p->currency = arena_strdup(arena, from->currency);
-	p->plan_id = arena_strdup(arena, from->plan_id);
-	p->explanation = arena_strdup(arena, from->explanation);
+	p->currency = shared_text(&texts, from->currency);
+	p->plan_id = shared_text(&texts, from->plan_id);
+	p->explanation = shared_text(&texts, from->explanation);
 	return p;
 }
 
@@ -346,12 +358,15 @@ struct plan_entry *plan_entry_new(const struct plan_source *s, struct plan_entry
 	const struct caj_status *status = &s->caj->status;
 	struct arena arena;
 
-	/* Options are only written together with new words, see copy_plan() in decide.c: no need to keep them longer.
-	 */
-	if (cstr_eq(status->plan_id, draft->plan_id) && cstr_eq(status->explanation, draft->explanation))
+	if (cstr_eq(status->plan_id, draft->plan_id) && cstr_eq(status->explanation, draft->explanation)) {
+		draft->told = &s->caj->obj;
+		/* Options are only written together with new words, see copy_plan() in decide.c. */
 		draft->n_options = 0;
-	if (earlier && earlier->n_options <= draft->n_options && plan_entry_equal(earlier, draft))
+	}
+	if (earlier && earlier->told == draft->told && plan_entry_equal(earlier, draft)) {
+		earlier->basis = s->basis;
 		return plan_entry_ref(earlier);
+	}
 	/* Copied twice: the first copy tells the size of the one that is kept. */
 	size_t before = arena_used(scratch);
 	(void)copy_entry(draft, scratch);
@@ -359,6 +374,7 @@ struct plan_entry *plan_entry_new(const struct plan_source *s, struct plan_entry
 	struct plan_entry *p = copy_entry(draft, &arena);
 	p->arena = arena;
 	atomic_init(&p->refs, 1);
+	(void)object_ref(p->told);
 	return p;
 }
 
@@ -373,6 +389,7 @@ void plan_entry_unref(struct plan_entry *p)
 	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	struct arena arena = p->arena; /* holds the entry itself */
+	object_unref(p->told);
 	arena_release(&arena);
 }
 

@@ -3,8 +3,8 @@
  * One job's published plan: what a planning round says about it, in words and figures, immutable and shared by
  * reference count. Made from the planner's result; read by caj_decide().
  *
- * There is one for every pending job, so its size counts: it is one allocation, and a round that says the same as the
- * one before keeps the old entry.
+ * There is one for every pending job, so its size counts: it is one allocation, a round that says the same as the one
+ * before keeps the old entry, and once the status has been written the words are shared with the store's object.
  */
 #ifndef DECIDE_PLAN_H
 #define DECIDE_PLAN_H
@@ -27,9 +27,10 @@ struct plan_affinity {
 struct plan_entry {
 	struct arena arena; /* holds the entry itself */
 	_Atomic(int) refs;
-	const char *uid;    /* of the CarbonAwareJob */
-	int64_t generation; /* of the spec it was made for */
-	bool run_now;       /* the annotations it was made for, which have no generation */
+	const struct object *told; /* whose status says all this already: its words are borrowed; NULL = none */
+	const char *uid;           /* of the CarbonAwareJob */
+	int64_t generation;        /* of the spec it was made for */
+	bool run_now;              /* the annotations it was made for, which have no generation */
 	int64_t not_before_ms;
 	int64_t planned_ms; /* the round's now */
 	enum planner_outcome outcome;
@@ -47,6 +48,7 @@ struct plan_entry {
 	int n_options;
 	struct caj_option *options;
 	const char *explanation; /* one sentence */
+	uint64_t basis;          /* see plan_source; the planning round's own, nobody else reads it */
 };
 
 /* What an entry is made from; all borrowed. */
@@ -58,10 +60,11 @@ struct plan_source {
 	const struct caj_place *place;
 	const struct planner_job *planner_job;
 	const struct planner_result *result;
+	uint64_t basis; /* hash of all that the plan rests on: while it stays, so does the plan */
 };
 /*
  * With one reference; strings are copied: nothing of the source is kept. If it would equal `earlier` (NULL = none), a
- * reference to that.
+ * reference to that, with the new basis.
  */
 struct plan_entry *plan_entry_new(const struct plan_source *s, struct plan_entry *earlier, struct arena *scratch);
 struct plan_entry *plan_entry_ref(struct plan_entry *p);

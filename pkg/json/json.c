@@ -4,12 +4,64 @@
 
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <pthread.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 #include "base/clock.h"
 #include "json/internal.h"
 
 #define EXACT_MAX 9007199254740992.0 /* 2^53 */
+
+/*
+ * cJSON takes every node and every string from its allocator, for which each tree has an arena: one release instead of
+ * hundreds, and no holes left between what stays on the heap. The hooks have no argument, hence the thread's variable,
+ * which is set only while this thread parses here; at all other times they are malloc and free.
+ */
+struct tree {
+	struct arena arena; /* holds the tree itself; the root comes right behind it */
+};
+#define TREE_MIN_CHUNK 1024
+#define TREE_MAX_CHUNK ((size_t)64 * 1024)
+/* Bytes of tree for one of text, usually; more come in further chunks. */
+#define TREE_PER_TEXT 4
+
+static _Thread_local struct arena *parsing;
+
+static void *tree_allocate(size_t size)
+{
+	return parsing ? arena_alloc(parsing, size) : xmalloc(size);
+}
+
+static void tree_deallocate(void *p)
+{
+	if (!parsing)
+		free(p);
+}
+
+static void set_hooks(void)
+{
+	cJSON_InitHooks(&(cJSON_Hooks){ tree_allocate, tree_deallocate });
+}
+
+static cJSON *tree_parse(const char *text, size_t len)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct arena arena;
+
+	(void)pthread_once(&once, set_hooks);
+	arena_init(&arena, CLAMP(len * TREE_PER_TEXT, TREE_MIN_CHUNK, TREE_MAX_CHUNK), UINT32_MAX);
+	struct tree *tree = arena_new(&arena, struct tree);
+	parsing = &arena;
+	cJSON *root = cJSON_ParseWithLengthOpts(text, len, NULL, false);
+	parsing = NULL;
+	tree->arena = arena;
+	if (root != (void *)(tree + 1)) {
+		arena_release(&arena);
+		return NULL;
+	}
+	return root;
+}
 
 /* struct json is never defined: a pointer to it is a cJSON pointer, and only these two lines know. */
 static const cJSON *node(const struct json *j)
@@ -89,7 +141,6 @@ int json_parse(struct str text, struct json **ret, struct error *err)
 	_cleanup_free_ char *copy = NULL;
 	struct json_scan s;
 	const char *from;
-	const char *end = NULL;
 	size_t len;
 	cJSON *root;
 
@@ -104,7 +155,7 @@ int json_parse(struct str text, struct json **ret, struct error *err)
 	copy = tamed(&s, from, &len);
 	if (copy)
 		from = copy;
-	root = cJSON_ParseWithLengthOpts(from, len, &end, false);
+	root = tree_parse(from, len);
 	/* The scanner let it pass, so this is memory. */
 	if (!root)
 		return error_set(err, ERR_INTERNAL, "cannot parse %zu bytes of JSON", len);
@@ -114,7 +165,10 @@ int json_parse(struct str text, struct json **ret, struct error *err)
 
 void json_free(struct json *j)
 {
-	cJSON_Delete((cJSON *)(void *)j);
+	if (!j)
+		return;
+	struct arena arena = ((struct tree *)(void *)j - 1)->arena;
+	arena_release(&arena);
 }
 
 static const struct json *get_str(const struct json *object, struct str key)

@@ -63,17 +63,22 @@ const char *pairs_get(const struct pairs *p, const char *key)
 static bool is_wanted(const char *key, const char *const *wanted)
 {
 	for (; wanted && *wanted; wanted++) {
-		size_t len = strlen(*wanted);
-		bool prefix = len > 0 && (*wanted)[len - 1] == '/';
+		const char *k = key, *w = *wanted;
 
-		if (strcmp(*wanted, "*") == 0 || (prefix ? strncmp(key, *wanted, len) : strcmp(key, *wanted)) == 0)
+		while (*w && *k == *w)
+			k++, w++;
+		if (!*w && (!*k || w[-1] == '/'))
+			return true;
+		if (strcmp(*wanted, "*") == 0)
 			return true;
 	}
 	return false;
 }
 
-void pairs_decode(const struct json *object, const char *const *wanted, struct arena *a, struct pairs *ret)
+static void decode_pairs(const struct json *object, const char *const *wanted, struct shared_texts *texts,
+			 struct pairs *ret)
 {
+	struct arena *a = texts->arena;
 	size_t n = 0;
 
 	*ret = (struct pairs){ 0 };
@@ -88,22 +93,30 @@ void pairs_decode(const struct json *object, const char *const *wanted, struct a
 	size_t len = 0;
 	json_each (item, object) {
 		if (len < n && is_wanted(json_key(item), wanted) && json_string(item))
-			pairs[len++] = (struct pair){ arena_strdup(a, json_key(item)), decode_text(item, a) };
+			pairs[len++] =
+				(struct pair){ arena_strdup(a, json_key(item)), decode_shared_text(item, texts) };
 	}
 	qsort(pairs, len, sizeof(*pairs), pair_cmp);
 	*ret = (struct pairs){ pairs, len };
 }
 
-static void decode_owner(const struct json *references, struct arena *a, struct object_owner *ret)
+void pairs_decode(const struct json *object, const char *const *wanted, struct arena *a, struct pairs *ret)
+{
+	struct shared_texts texts = { .arena = a };
+
+	decode_pairs(object, wanted, &texts, ret);
+}
+
+static void decode_owner(const struct json *references, struct shared_texts *texts, struct object_owner *ret)
 {
 	json_each (ref, references) {
 		if (!decode_bool(json_get(ref, "controller"), false))
 			continue;
 		*ret = (struct object_owner){
-			.api_version = decode_text(json_get(ref, "apiVersion"), a),
-			.kind = decode_text(json_get(ref, "kind"), a),
-			.name = decode_text(json_get(ref, "name"), a),
-			.uid = decode_text(json_get(ref, "uid"), a),
+			.api_version = decode_shared_text(json_get(ref, "apiVersion"), texts),
+			.kind = decode_shared_text(json_get(ref, "kind"), texts),
+			.name = decode_shared_text(json_get(ref, "name"), texts),
+			.uid = decode_shared_text(json_get(ref, "uid"), texts),
 		};
 		return;
 	}
@@ -115,6 +128,8 @@ static int decode_meta(const struct object_type *t, const struct json *meta, str
 	const char *ns = t->namespaced ? json_string(json_get(meta, "namespace")) : NULL;
 	struct object_meta *m = &o->meta;
 	struct arena *a = &o->arena;
+	/* A name comes again as a label's value and as the owner's name. */
+	struct shared_texts texts = { .arena = a };
 
 	if (!name || !*name)
 		return error_set(err, ERR_INVALID, "%s without metadata.name", t->kind);
@@ -122,15 +137,16 @@ static int decode_meta(const struct object_type *t, const struct json *meta, str
 		return error_set(err, ERR_INVALID, "%s with a name longer than Kubernetes allows", t->kind);
 	m->key = ns && *ns ? arena_printf(a, "%s/%s", ns, name) : arena_strdup(a, name);
 	m->name = ns && *ns ? m->key + strlen(ns) + 1 : m->key;
+	shared_texts_know(&texts, m->name);
 	m->namespace = ns && *ns ? arena_strdup(a, ns) : "";
 	m->uid = decode_text(json_get(meta, "uid"), a);
 	m->resource_version = decode_text(json_get(meta, "resourceVersion"), a);
 	m->generation = decode_i64(json_get(meta, "generation"), 0);
 	m->creation_ms = decode_time(json_get(meta, "creationTimestamp"));
 	m->deletion_ms = decode_time(json_get(meta, "deletionTimestamp"));
-	pairs_decode(json_get(meta, "labels"), t->labels, a, &m->labels);
-	pairs_decode(json_get(meta, "annotations"), t->annotations, a, &m->annotations);
-	decode_owner(json_get(meta, "ownerReferences"), a, &m->owner);
+	decode_pairs(json_get(meta, "labels"), t->labels, &texts, &m->labels);
+	decode_pairs(json_get(meta, "annotations"), t->annotations, &texts, &m->annotations);
+	decode_owner(json_get(meta, "ownerReferences"), &texts, &m->owner);
 	return 0;
 }
 

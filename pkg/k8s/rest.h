@@ -78,7 +78,7 @@ int k8s_replace(struct k8s_client *c, const char *path, struct str body, struct 
 
 enum k8s_patch_type {
 	K8S_PATCH_JSON,  /* RFC 6902 */
-	K8S_PATCH_MERGE, /* RFC 7386; what status writes use: precondition = metadata.resourceVersion in the body */
+	K8S_PATCH_MERGE, /* RFC 7386; precondition = metadata.resourceVersion in the body */
 	K8S_PATCH_APPLY, /* server-side apply, force=true: only the fields we own */
 };
 int k8s_patch(struct k8s_client *c, const char *path, enum k8s_patch_type type, struct str body, struct buf *ret_body,

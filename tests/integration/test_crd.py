@@ -323,25 +323,21 @@ def test_schema_has_all_that_the_operator_writes(api: Api) -> None:
     assert api.patch("carbonawarejobs", "x", {"status": written}, subresource="status")["status"] == written
 
 
-def test_a_patch_removes_what_is_null(api: Api) -> None:
-    """caj_status_encode() writes null for what is not known, within new objects as well."""
-    api.create(caj())
-    expected = {"energyMilliWattHours": 5, "carbonMilligrams": None, "cost": None}
-    first = {
-        **STATUS,
-        "plan": {**STATUS["plan"], "expected": expected},
-        "actual": None,
-        "runs": None,
-        "savings": {"time": None},
-    }
-    api.patch("carbonawarejobs", "x", {"status": first}, subresource="status")
-    status = api.get("carbonawarejobs", "x")["status"]
-    assert status["plan"]["expected"] == {"energyMilliWattHours": 5}
-    assert not {"actual", "runs"} & set(status)
-    api.patch("carbonawarejobs", "x", {"status": {"plan": None, "saved": {"cost": None}}}, subresource="status")
-    status = api.get("carbonawarejobs", "x")["status"]
-    assert "plan" not in status
-    assert status["saved"] == {"carbon": "~412 g"}
+def test_a_status_is_replaced_by_an_object_without_spec(api: Api) -> None:
+    """body_status() names the object and its version and gives the status, nothing else; the rest stays as it was."""
+    created = api.create({**caj(), "metadata": {**caj()["metadata"], "annotations": {"a": "b"}}})
+    named = {key: created["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
+    body = {"apiVersion": created["apiVersion"], "kind": created["kind"], "metadata": named}
+    api.patch("carbonawarejobs", "x", {"status": STATUS}, subresource="status")
+    path = api.path("carbonawarejobs", "x", subresource="status")
+    status, _ = api.client.request("PUT", path, {**body, "status": {}})
+    assert status == 409, "the version is a precondition"
+    named["resourceVersion"] = api.get("carbonawarejobs", "x")["metadata"]["resourceVersion"]
+    api.request("PUT", path, {**body, "status": {"explanation": "e"}})
+    found = api.get("carbonawarejobs", "x")
+    assert found["status"] == {"explanation": "e"}
+    assert found["spec"] == created["spec"]
+    assert found["metadata"]["annotations"] == {"a": "b"}
 
 
 def test_status_has_bounds(api: Api) -> None:

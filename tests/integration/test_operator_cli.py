@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The operator told wrong: it ends with one line that names what is wrong and what would be right. No cluster needed."""
+"""The operator told wrong: it ends with one line that names what is wrong and what would be right."""
 
 from __future__ import annotations
 

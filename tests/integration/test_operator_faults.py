@@ -26,6 +26,7 @@ from harness.grid import (
     state,
 )
 from harness.operator import (
+    QUICK_LEASE,
     Operator,
     check_ran_once,
     check_released_once,
@@ -63,8 +64,8 @@ def london(api: Api, clock: VirtualClock, carbon: list[int | None], **options: A
 def waiting(name: str, seconds: float, clock: VirtualClock, **spec: Any) -> dict[str, Any]:
     """A job whose latest start is that many real seconds after its submission; it waits for that in an even grid."""
     delay = int(seconds * clock.factor)
-    spec = {"expectedDurationSeconds": HALF_HOUR, "maxDelaySeconds": delay, "powerWattsPerPod": 1000, "limits": SOFT, **spec}
-    return carbon_aware_job(name, **spec)
+    usual = {"expectedDurationSeconds": HALF_HOUR, "maxDelaySeconds": delay, "powerWattsPerPod": 1000, "limits": SOFT}
+    return carbon_aware_job(name, **{**usual, **spec})
 
 
 def deferred(api: Api, name: str) -> dict[str, Any]:
@@ -109,10 +110,7 @@ def test_compaction_while_cut_off(
     audit = AuditLog(plane.audit_log)
     api = private_london(plane, clock)
     with Proxy(plane) as proxy:
-        operator = start_operator(
-            programs, proxy.kubeconfig, "default", clock,
-            "--lease-duration", "60s", "--lease-renew-deadline", "50s",
-        )  # fmt: skip
+        operator = start_operator(programs, proxy.kubeconfig, "default", clock)
         for name in ("kept", "removed"):
             api.create(waiting(name, 15, clock))
             deferred(api, name)
@@ -140,11 +138,11 @@ def test_stopped_leader_writes_nothing_after_the_takeover(
     """A leader hangs for 20 s, and the record of its last release is stuck in the network for as long."""
     london(api, clock, [300] * 96)
     with Proxy(cluster, user="operator-one", groups=("system:masters",)) as proxy:
-        first = start_operator(programs, proxy.kubeconfig, api.namespace, clock, label="one")
+        first = start_operator(programs, proxy.kubeconfig, api.namespace, clock, *QUICK_LEASE, label="one")
         kubeconfig = cluster.kubeconfig_for("operator-two", ["system:masters"])
         wait_for(lambda: held_by(api), what="the first leads", until=bool)
         leader = held_by(api)
-        second = start_operator(programs, kubeconfig, api.namespace, clock, label="two")
+        second = start_operator(programs, kubeconfig, api.namespace, clock, *QUICK_LEASE, label="two")
         names = ["due-0", "due-1", "due-2", "due-3"]
         for i, name in enumerate(names):
             api.create(waiting(name, 5 + 3 * i, clock))
@@ -164,7 +162,8 @@ def test_stopped_leader_writes_nothing_after_the_takeover(
         takeover = next(
             received(e) for e in audit.writes(resource="leases", namespace=api.namespace, user="operator-two")
         )
-        wait_for(lambda: any(w.status == 409 for w in proxy.writes if is_record(w, "due-0")), what="the record is refused")
+        records = [write for write in proxy.writes if is_record(write, "due-0")]
+        wait_for(lambda: records[0].status == 409, what="the record is refused")
     late = [e for e in audit.writes(user="operator-one") if received(e) > takeover]
     assert late == [], [(e["verb"], e["requestURI"], e["requestReceivedTimestamp"]) for e in late]
     assert second.program.running()
@@ -196,7 +195,7 @@ def test_region_deleted_while_jobs_wait(
     """First its data were known, then it is gone: its jobs start by their latest start all the same."""
     london(api, clock, CLEAN_AFTER_10)
     operator()
-    api.create(carbon_aware_job("clean", expectedDurationSeconds=HALF_HOUR, maxDelaySeconds=4 * 3600, homeRegion="london"))
+    api.create(waiting("clean", 60, clock, limits=None, homeRegion="london"))
     api.create(waiting("late", 8, clock))
     for name in ("clean", "late"):
         deferred(api, name)
@@ -207,7 +206,9 @@ def test_region_deleted_while_jobs_wait(
 
 
 @pytest.mark.parametrize("data", ["stale", "null"])
-def test_without_data(api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog, data: str) -> None:
+def test_without_data(
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog, data: str
+) -> None:
     """onNoData decides: at once, or at the latest start. Never later, and never called green."""
     if data == "stale":
         london(api, clock, [300] * 20 + [1] * 4 + [300] * 60, fetched=clock.now() - 3 * 86400)

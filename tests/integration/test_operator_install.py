@@ -28,8 +28,8 @@ def test_crd_missing_at_start_and_uninstall(
 
     # One of the two kinds is missing: the operator says so, does nothing, and begins once it is there.
     operator = start_operator(programs, plane.kubeconfig, "default", clock, wait=False)
-    wait_for(lambda: "GridRegions have not been listed yet (are the CRDs installed?)" in str(operator.not_ready()),
-             what="the operator says what it waits for")  # fmt: skip
+    words = "GridRegions have not been listed yet (are the CRDs installed?)"
+    wait_for(lambda: words in str(operator.not_ready()), what="the operator says what it waits for")
     api.create(carbon_aware_job("early", powerWattsPerPod=1000))
     install_crds(plane)
     set_region(api, "london", clock.now(), [300] * 90 + [5] * 4, [200000] * 94)
@@ -39,7 +39,8 @@ def test_crd_missing_at_start_and_uninstall(
 
     # The documented way out. A Job that runs goes on, one that waits is released, and what has ended stays.
     api.create(carbon_aware_job("running", job_template("90s")))
-    api.create(carbon_aware_job("waiting", job_template("90s"), expectedDurationSeconds=1800, maxDelaySeconds=90 * 1800))
+    window = {"expectedDurationSeconds": 1800, "maxDelaySeconds": 90 * 1800}
+    api.create(carbon_aware_job("waiting", job_template("90s"), **window))
     api.wait("carbonawarejobs", "waiting", lambda c: state(c) == "Deferred", what="is deferred")
     for name, line in documented_steps():
         plane.kubectl(*line.split()[1:])

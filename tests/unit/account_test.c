@@ -266,8 +266,10 @@ static void a_day_later_revised_values_count_and_forgotten_ones_stay(void **stat
 	a = account(&status, KW, &pod, 1, NOW);
 	status.n_runs = a.n_runs;
 	memcpy(status.runs, a.runs, sizeof(a.runs));
-	status.actual = (struct caj_actual){ .present = true, .figures = a.total };
-	status.savings = a.savings;
+	struct caj_actual actual = { .figures = a.total };
+	struct caj_savings savings = a.savings;
+	status.actual = &actual;
+	status.savings = &savings;
 	/* The run's values are revised; those of the baseline's window have left the provider's memory. */
 	set(wales, "2023-02-09T04:00:00Z", "2023-02-09T05:00:00Z", 130000);
 	set(london, "2023-02-09T00:00:00Z", "2023-02-09T01:00:00Z", X);

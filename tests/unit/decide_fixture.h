@@ -92,7 +92,7 @@ static inline const struct carbonawarejob *written(const struct carbonawarejob *
 	struct error err = ERROR_INIT;
 
 	assert_int_equal(d->action, CAJ_WRITE_STATUS);
-	if (caj_status_encode(&d->status, false, &text, &err))
+	if (caj_status_encode(&d->status, &text, &err))
 		fail_msg("%s", err.msg);
 	assert_true(text.len <= CAJ_MAX_STATUS);
 	const struct object *read =

@@ -213,8 +213,8 @@ static void the_end_tells_what_was_saved_and_is_settled_a_day_later(void **state
 	struct caj_decision d = decide(&o);
 	assert_string_equal(d.status.saved_carbon, "-12.35 kg");
 	assert_string_equal(d.status.saved_cost, "0.050 GBP");
-	assert_string_equal(d.status.actual.cost_basis, "Shadow");
-	assert_string_equal(d.status.actual.energy_scope, "Dynamic");
+	assert_string_equal(d.status.actual->cost_basis, "Shadow");
+	assert_string_equal(d.status.actual->energy_scope, "Dynamic");
 	o.caj = caj = written(caj, &d);
 	/* Revisions within the day are not worth a write each. */
 	account.total.carbon_milligrams++;
@@ -224,7 +224,7 @@ static void the_end_tells_what_was_saved_and_is_settled_a_day_later(void **state
 	account.final = true;
 	d = decide(&o);
 	assert_int_equal(d.action, CAJ_WRITE_STATUS);
-	assert_true(d.status.actual.final);
+	assert_true(d.status.actual->final);
 	o.caj = written(caj, &d);
 	account.total.carbon_milligrams = 1;
 	d = decide(&o);

@@ -258,7 +258,7 @@ static void check_codec(struct world *w, const struct caj_status *written, const
 
 	(void)buf_adds(&text, "{\"metadata\":{\"name\":\"x\"},\"spec\":{},\"status\":");
 	size_t before = text.len;
-	if (caj_status_encode(written, false, &text, &err)) {
+	if (caj_status_encode(written, &text, &err)) {
 		violate(w, STATUS_TOO_LARGE);
 		return;
 	}
@@ -267,8 +267,8 @@ static void check_codec(struct world *w, const struct caj_status *written, const
 		return;
 	(void)buf_addc(&text, '}');
 	assert_int_equal(object_parse(&carbonawarejob_type, buf_str(&text), &o, &err), 0);
-	assert_int_equal(caj_status_encode(&carbonawarejob_of(o)->status, false, &again, &err), 0);
-	assert_int_equal(caj_status_encode(kept, false, &expected, &err), 0);
+	assert_int_equal(caj_status_encode(&carbonawarejob_of(o)->status, &again, &err), 0);
+	assert_int_equal(caj_status_encode(kept, &expected, &err), 0);
 	assert_string_equal(buf_cstr(&again), buf_cstr(&expected));
 }
 
@@ -357,7 +357,7 @@ static void server_create(struct world *w)
 	job->obj.meta.uid = arena_printf(&w->arena, "job-uid-%d", ++w->n_uids);
 	job->obj.meta.resource_version = arena_printf(&w->arena, "j%d", w->n_jobs);
 	job->obj.meta.deletion_ms = TIME_NONE;
-	job->start_ms = job->completion_ms = job->active_deadline_ms = job->ttl_after_finished_ms = TIME_NONE;
+	job->start_ms = job->completion_ms = job->ttl_after_finished_ms = TIME_NONE;
 	annotate(w, job, ANNOTATION_TEMPLATE_HASH, w->template_hash);
 	if (w->seed % 3 == 0)
 		annotate(w, job, ANNOTATION_JOB_TTL, "60");

@@ -37,7 +37,7 @@ static void metadata_is_read_and_filtered(void **state)
 		&job_type,
 		"{'metadata':{'name':'train','namespace':'team-a','uid':'u1','resourceVersion':'42','generation':3,"
 		"'creationTimestamp':'2026-01-02T03:04:05Z','deletionTimestamp':'2026-01-02T03:04:06Z',"
-		"'labels':{'app':'x','loadshift.io/managed':'true','loadshift.io/a':'b'},"
+		"'labels':{'app':'x','kueue.x-k8s.io/queue-name':'q','loadshift.io/a':'b'},"
 		"'annotations':{'kubectl.kubernetes.io/last-applied-configuration':'{}','loadshift.io/deadline':'d'},"
 		"'ownerReferences':[{'kind':'Other','name':'o','uid':'u2','apiVersion':'v1'},"
 		"{'kind':'CarbonAwareJob','name':'caj','uid':'u3','apiVersion':'loadshift.io/"
@@ -51,9 +51,9 @@ static void metadata_is_read_and_filtered(void **state)
 	assert_string_equal(o->meta.resource_version, "42");
 	assert_int_equal(o->meta.generation, 3);
 	assert_int_equal(o->meta.deletion_ms - o->meta.creation_ms, 1000);
-	assert_int_equal(o->meta.labels.len, 2);
+	assert_int_equal(o->meta.labels.len, 1);
 	assert_null(object_label(o, "app"));
-	assert_string_equal(object_label(o, "loadshift.io/managed"), "true");
+	assert_string_equal(object_label(o, "kueue.x-k8s.io/queue-name"), "q");
 	assert_int_equal(o->meta.annotations.len, 1);
 	assert_string_equal(object_annotation(o, "loadshift.io/deadline"), "d");
 	assert_true(object_owned_by(o, "loadshift.io", "CarbonAwareJob"));
@@ -98,7 +98,7 @@ static void a_job_keeps_what_decisions_need(void **state)
 	const struct object *o _cleanup_object_ = parse(
 		&job_type,
 		"{'metadata':{'name':'j','namespace':'n'},'spec':{'suspend':true,'parallelism':4,'completions':8,"
-		"'backoffLimit':0,'activeDeadlineSeconds':600,'ttlSecondsAfterFinished':0,'completionMode':'Indexed',"
+		"'ttlSecondsAfterFinished':0,"
 		"'template':{'metadata':{'labels':{'kueue.x-k8s.io/queue-name':'q'}},'spec':{"
 		"'nodeSelector':{'topology.kubernetes.io/region':'r'},"
 		"'initContainers':[{'resources':{'requests':{'cpu':'4','memory':'1Gi'}}},"
@@ -109,17 +109,14 @@ static void a_job_keeps_what_decisions_need(void **state)
 		"{'resources':{'limits':{'cpu':'500m','memory':'1G'}}}],'overhead':{'cpu':'10m'},"
 		"'affinity':{'nodeAffinity':{'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':["
 		"{'matchFields':[]},{'matchExpressions':[]}]}}}}}},"
-		"'status':{'active':2,'ready':1,'succeeded':3,'failed':1,'startTime':'2026-01-01T00:00:00Z',"
+		"'status':{'startTime':'2026-01-01T00:00:00Z',"
 		"'conditions':[{'type':'Failed','status':'True','reason':'DeadlineExceeded','message':'m',"
 		"'lastTransitionTime':'2026-01-01T00:10:00Z'},{'type':'FailureTarget','status':'True'}]}}");
 	const struct job *j = job_of(o);
 
 	assert_true(j->suspend);
-	assert_true(j->indexed);
 	assert_int_equal(j->parallelism, 4);
 	assert_int_equal(j->completions, 8);
-	assert_int_equal(j->backoff_limit, 0);
-	assert_int_equal(j->active_deadline_ms, 600000);
 	assert_int_equal(j->ttl_after_finished_ms, 0);
 	assert_string_equal(j->kueue_queue, "q");
 	/* The first init container needs most CPU, the third (beside the sidecar) most memory. */
@@ -131,7 +128,6 @@ static void a_job_keeps_what_decisions_need(void **state)
 	assert_true(j->template.affinity.has_required && !j->template.affinity.has_preferred);
 	assert_int_equal(j->template.affinity.n_terms, 2);
 	assert_int_equal(j->template.affinity.term_has_expressions, 2);
-	assert_int_equal(j->active + j->ready + j->succeeded + j->failed, 7);
 	assert_int_equal(j->conditions.len, 1);
 	assert_true(job_is_finished(j));
 	assert_int_equal(job_finished_ms(j) - j->start_ms, 600000);
@@ -147,11 +143,8 @@ static void a_job_of_nothing_has_the_defaults(void **state)
 	assert_false(j->suspend);
 	assert_int_equal(j->parallelism, 1);
 	assert_int_equal(j->completions, -1);
-	assert_int_equal(j->backoff_limit, 6);
-	assert_int_equal(j->active_deadline_ms, TIME_NONE);
 	assert_int_equal(j->start_ms, TIME_NONE);
 	assert_null(j->kueue_queue);
-	assert_null(j->managed_by);
 	assert_false(j->template.affinity.has_affinity);
 	assert_false(job_is_finished(j));
 	assert_int_equal(job_finished_ms(j), TIME_NONE);

@@ -391,7 +391,7 @@ static struct plan_entry *published_after(struct plan_entry *earlier, const stru
 	caj_timing(caj, at(NOW), TIME_NONE, &t, &refusal);
 	caj_place(&view, caj, NULL, &p, &refusal);
 	caj_to_planner(&view, caj, job_with(true, "", "", ""), &t, &p, &pj);
-	struct plan_source source = { &view, caj, job_with(true, "", "", ""), &t, &p, &pj, r };
+	struct plan_source source = { &view, caj, job_with(true, "", "", ""), &t, &p, &pj, r, 1 };
 	return plan_entry_new(&source, earlier, &fixture.arena);
 }
 
@@ -469,6 +469,7 @@ static void what_says_the_same_is_the_same_entry(void **state)
 	caj.status.explanation = arena_strdup(&fixture.arena, p->explanation);
 	again = published_after(p, &caj, &r);
 	assert_int_equal(again->n_options, 0);
+	assert_ptr_equal(again->explanation, caj.status.explanation);
 	assert_true(plan_entry_equal(p, again));
 	plan_entry_unref(p);
 	p = published_after(again, &caj, &r);

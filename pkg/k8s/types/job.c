@@ -22,21 +22,12 @@ static int job_decode(const struct json *item, struct object *o, struct error *e
 
 	(void)err;
 	j->suspend = decode_bool(json_get(spec, "suspend"), false);
-	j->indexed = cstr_eq(json_string(json_get(spec, "completionMode")), "Indexed");
 	j->parallelism = decode_i32(json_get(spec, "parallelism"), 1);
 	j->completions = decode_i32(json_get(spec, "completions"), -1);
-	j->backoff_limit = decode_i32(json_get(spec, "backoffLimit"), 6);
-	j->active_deadline_ms = seconds(json_get(spec, "activeDeadlineSeconds"));
 	j->ttl_after_finished_ms = seconds(json_get(spec, "ttlSecondsAfterFinished"));
-	j->managed_by = arena_strdup(&o->arena, json_string(json_get(spec, "managedBy")));
 	pod_template_decode(json_get(spec, "template"), &o->arena, &j->template);
 	j->kueue_queue = queue ? queue : j->template.kueue_queue;
 
-	j->active = decode_i32(json_get(status, "active"), 0);
-	j->ready = decode_i32(json_get(status, "ready"), 0);
-	j->succeeded = decode_i32(json_get(status, "succeeded"), 0);
-	j->failed = decode_i32(json_get(status, "failed"), 0);
-	j->terminating = decode_i32(json_get(status, "terminating"), 0);
 	j->start_ms = decode_time(json_get(status, "startTime"));
 	j->completion_ms = decode_time(json_get(status, "completionTime"));
 	conditions_decode(json_get(status, "conditions"), kept_conditions, &o->arena, &j->conditions);
@@ -49,7 +40,7 @@ const struct object_type job_type = {
 	.plural = "jobs",
 	.namespaced = true,
 	.size = sizeof(struct job),
-	.labels = (const char *const[]){ "loadshift.io/", "kueue.x-k8s.io/queue-name", NULL },
+	.labels = (const char *const[]){ "kueue.x-k8s.io/queue-name", NULL },
 	.annotations = (const char *const[]){ "loadshift.io/", NULL },
 	.decode = job_decode,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* batch/v1 Job. Labels kept: loadshift.io/ and the Kueue queue; annotations: loadshift.io/. */
+/* batch/v1 Job. Labels kept: the Kueue queue; annotations: loadshift.io/. */
 #ifndef K8S_TYPES_JOB_H
 #define K8S_TYPES_JOB_H
 
@@ -9,17 +9,12 @@
 struct job {
 	struct object obj;
 	bool suspend;
-	bool indexed;                  /* completionMode: Indexed */
 	int32_t parallelism;           /* default 1 */
 	int32_t completions;           /* -1 = not set */
-	int32_t backoff_limit;         /* default 6 */
-	int64_t active_deadline_ms;    /* TIME_NONE = not set */
 	int64_t ttl_after_finished_ms; /* TIME_NONE = not set */
-	const char *managed_by;        /* spec.managedBy, NULL = the built-in controller */
 	const char *kueue_queue;       /* label on the Job or its template, NULL = none */
 	struct pod_template template;
 
-	int32_t active, ready, succeeded, failed, terminating;
 	int64_t start_ms;             /* status.startTime; TIME_NONE while suspended or not started */
 	int64_t completion_ms;        /* TIME_NONE unless Complete */
 	struct conditions conditions; /* Complete, Failed, Suspended only */

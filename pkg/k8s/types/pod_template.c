@@ -125,10 +125,7 @@ void pod_template_decode(const struct json *tpl, struct arena *a, struct pod_tem
 	const struct json *spec = json_get(tpl, "spec");
 	const char *queue = json_string(json_get(json_at(tpl, "metadata.labels"), "kueue.x-k8s.io/queue-name"));
 
-	*ret = (struct pod_template){ .kueue_queue = arena_strdup(a, queue),
-				      .scheduler_name = arena_strdup(a, json_string(json_get(spec, "schedulerName"))) };
-	if (cstr_eq(ret->scheduler_name, "default-scheduler"))
-		ret->scheduler_name = NULL;
+	*ret = (struct pod_template){ .kueue_queue = arena_strdup(a, queue) };
 	pod_requests_decode(spec, &ret->requests);
 	affinity_decode(json_get(spec, "affinity"), &ret->affinity);
 	pairs_decode(json_get(spec, "nodeSelector"), everything, a, &ret->node_selector);

@@ -37,8 +37,7 @@ struct pod_template {
 	struct pod_requests requests;
 	struct affinity_shape affinity;
 	struct pairs node_selector;
-	const char *kueue_queue;    /* label kueue.x-k8s.io/queue-name, NULL if absent */
-	const char *scheduler_name; /* NULL = the default */
+	const char *kueue_queue; /* label kueue.x-k8s.io/queue-name, NULL if absent */
 };
 
 /* tpl is {metadata, spec}; absent gives zeroes. */
