@@ -170,24 +170,54 @@ bool time_parse(struct str s, int64_t *ret_ms)
 	return true;
 }
 
+/* RFC 3339 has four digits for the year: what lies outside is shown as the first or the last moment that it has. */
+#define FIRST_MS (-719528 * DAY_MS)
+#define LAST_MS (2932897 * DAY_MS - 1)
+
+/* At least so many digits; no snprintf(), since every status and log line has some. */
+static char *put_digits(char *at, uint64_t n, int digits)
+{
+	char reversed[20];
+	int len = 0;
+
+	for (; n > 0 || len < digits; n /= 10)
+		reversed[len++] = (char)('0' + n % 10);
+	while (len > 0)
+		*at++ = reversed[--len];
+	return at;
+}
+
 static char *format(int64_t ms, bool seconds, bool micro, char out[TIME_TEXT])
 {
 	int y, mo, d;
+	char *at = out;
 
 	out[0] = '\0';
 	if (ms == TIME_NONE)
 		return out;
+	ms = CLAMP(ms, FIRST_MS, LAST_MS);
 	int64_t day_start = time_slot_floor(ms, DAY_MS);
-	int64_t in_day = ms - day_start;
+	uint64_t in_day = (uint64_t)(ms - day_start);
 	time_civil_from_days(day_start / DAY_MS, &y, &mo, &d);
-	int n = snprintf(out, TIME_TEXT, "%04d-%02d-%02dT%02d:%02d", y, mo, d, (int)(in_day / HOUR_MS),
-			 (int)(in_day / MINUTE_MS % 60));
-	size_t at = (size_t)CLAMP(n, 0, TIME_TEXT - 1);
-	if (seconds)
-		at += (size_t)snprintf(out + at, TIME_TEXT - at, ":%02d", (int)(in_day / SECOND_MS % 60));
-	if (micro)
-		at += (size_t)snprintf(out + at, TIME_TEXT - at, ".%03d000", (int)(in_day % SECOND_MS));
-	(void)snprintf(out + at, TIME_TEXT - at, "Z");
+	at = put_digits(at, (uint64_t)y, 4);
+	*at++ = '-';
+	at = put_digits(at, (uint64_t)mo, 2);
+	*at++ = '-';
+	at = put_digits(at, (uint64_t)d, 2);
+	*at++ = 'T';
+	at = put_digits(at, in_day / HOUR_MS, 2);
+	*at++ = ':';
+	at = put_digits(at, in_day / MINUTE_MS % 60, 2);
+	if (seconds) {
+		*at++ = ':';
+		at = put_digits(at, in_day / SECOND_MS % 60, 2);
+	}
+	if (micro) {
+		*at++ = '.';
+		at = put_digits(at, in_day % SECOND_MS * 1000, 6);
+	}
+	*at++ = 'Z';
+	*at = '\0';
 	return out;
 }
 

@@ -54,7 +54,10 @@ static inline bool clock_is_real(const struct clock *c)
  */
 bool time_parse(struct str s, int64_t *ret_ms);
 #define TIME_TEXT 32
-/* "2023-02-09T07:00:00Z" (whole seconds) into out; returns out. TIME_NONE gives "". */
+/*
+ * "2023-02-09T07:00:00Z" (whole seconds) into out; returns out. TIME_NONE gives "", a time outside the years 0 to 9999
+ * the nearest that is inside.
+ */
 char *time_format(int64_t ms, char out[TIME_TEXT]);
 /* "2023-02-09T07:00:00.123456Z", as metav1.MicroTime (Lease) wants it. */
 char *time_format_micro(int64_t ms, char out[TIME_TEXT]);
