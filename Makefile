@@ -17,7 +17,7 @@ ifneq ($(filter $(SETUP_GOALS),$(or $(MAKECMDGOALS),all)),)
 endif
 
 MODULES ?= $(notdir $(wildcard pkg/*))
-DEPS    := libcurl libcjson yaml-0.1 libwebsockets openssl
+DEPS    := libcurl libcjson yaml-0.1 libwebsockets openssl expat sqlite3 libpq
 WARN    := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Wmissing-prototypes -Wstrict-prototypes \
            -Wwrite-strings -Wpointer-arith -Wundef -Wformat=2 -Wno-format-truncation
 HARDEN  := -fstack-protector-strong -fPIE
@@ -36,12 +36,12 @@ endif
 
 CFLAGS  += -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(SANFLAGS) -pthread
 CPPFLAGS = -Ipkg -D_GNU_SOURCE -DLOADSHIFT_VERSION='"$(VERSION)"' -include pkg/base/banned.h $(DEP_CFLAGS)
-LDFLAGS += -pie -Wl,-z,relro,-z,now $(SANFLAGS) -pthread
+LDFLAGS += -pie -Wl,-z,relro,-z,now,--as-needed $(SANFLAGS) -pthread
 DEP_CFLAGS := $(shell pkg-config --cflags $(DEPS) 2>/dev/null)
 LDLIBS     := $(shell pkg-config --libs $(DEPS) 2>/dev/null) -lm
 
 LIB_SRC  := $(foreach m,$(MODULES),$(wildcard pkg/$(m)/*.c pkg/$(m)/*/*.c))
-LIB_OBJ  := $(LIB_SRC:%.c=$(B)/obj/%.o)
+LIB_OBJ  := $(LIB_SRC:%.c=$(B)/obj/%.o) $(if $(filter db,$(MODULES)),$(B)/obj/db_migrations.o)
 LIB      := $(B)/libloadshift.a
 PROGRAMS := $(notdir $(patsubst %/,%,$(dir $(wildcard cmd/*/main.c))))
 UNIT     ?= $(basename $(notdir $(wildcard tests/unit/*_test.c)))
@@ -59,6 +59,15 @@ $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# The database's migrations, as one table of texts.
+MIGRATIONS := $(sort $(wildcard pkg/db/migrations/*.sql))
+$(B)/obj/db_migrations.c: $(MIGRATIONS) hack/embed-sql
+	@mkdir -p $(@D)
+	@hack/embed-sql $(MIGRATIONS) >$@.tmp && mv $@.tmp $@
+
+$(B)/obj/db_migrations.o: $(B)/obj/db_migrations.c
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
@@ -100,7 +109,7 @@ asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 # Whatever is shared by threads, or has some of its own.
 TSAN_UNITS := $(filter store_% workqueue_% reflector_% lease_% rest_% http_% metrics_% log_% collector_% map_% \
-              extender_snapshot_% plan_table_% due_% gone_pods_%,$(UNIT))
+              extender_snapshot_% plan_table_% due_% gone_pods_% db_thread_%,$(UNIT))
 .PHONY: tsan
 tsan: ## unit tests of everything threaded under ThreadSanitizer, which first has to notice a race made on purpose
 	@mkdir -p $(B)/tsan
@@ -115,7 +124,7 @@ $(B)/probe/%: $(B)/obj/tests/integration/%.o $(LIB)
 	@$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 .PHONY: programs
-programs: all $(B)/probe/k8s_probe
+programs: all $(B)/probe/k8s_probe $(B)/probe/grid_probe
 
 .PHONY: integration
 integration: programs ## integration tests on a real control plane (ARGS="-k name" picks some)

@@ -39,7 +39,8 @@ struct poller {
 	const struct grid_provider *provider;
 	char base_url[GRID_URL_MAX];
 	char configured[GRID_NAME_MAX]; /* product, or "" */
-	char discovered[GRID_NAME_MAX];
+	struct grid_note notes[GRID_ANSWER_MAX_NOTES];
+	int n_notes;
 	struct tz *tz;
 	VEC(struct feed) feeds;
 	VEC(struct fetch *) fetches;
@@ -51,7 +52,7 @@ struct collector {
 	void (*changed)(void *arg, const char *region);
 	void *arg;
 	struct collector_state state;
-	struct poller pollers[GRID_PROVIDERS];
+	struct poller *pollers; /* grid_n_providers */
 	/* The rest: net thread only. */
 	struct arena arena; /* of one call */
 	struct grid_plan plan;
@@ -90,12 +91,9 @@ static void wake_after(struct collector *c, int64_t delay_ms)
 
 static struct grid_env env_of(const struct poller *p, int64_t now_ms)
 {
-	return (struct grid_env){ .base_url = p->base_url,
-				  .now_ms = now_ms,
-				  .tz = p->tz,
-				  .product = p->configured[0]   ? p->configured
-					     : p->discovered[0] ? p->discovered
-								: NULL };
+	return (struct grid_env){
+		.base_url = p->base_url, .now_ms = now_ms, .tz = p->tz, .notes = p->notes, .n_notes = p->n_notes
+	};
 }
 
 static struct feed *feed_find(struct poller *p, const char *id)
@@ -170,6 +168,36 @@ static void reschedule(struct fetch *f, int64_t now_ms, const struct error *err)
 	feed->due_ms = now_ms + MAX(backoff_ms(feed->failures), err->retry_after_ms * p->c->clock.factor);
 }
 
+static struct grid_note *note_find(struct poller *p, const char *key)
+{
+	for (int i = 0; i < p->n_notes; i++)
+		if (strcmp(p->notes[i].key, key) == 0)
+			return &p->notes[i];
+	return NULL;
+}
+
+static void note_keep(struct poller *p, const struct grid_note *note)
+{
+	struct grid_note *kept = note_find(p, note->key);
+
+	if (!kept && p->n_notes < GRID_ANSWER_MAX_NOTES)
+		kept = &p->notes[p->n_notes++];
+	if (kept)
+		*kept = *note;
+}
+
+/* The product was retired, the token has aged: what was found out is looked for anew, soon. */
+static void note_forget(struct poller *p, const char *key, int64_t now_ms)
+{
+	struct grid_note *kept = note_find(p, key);
+	struct feed *finder = feed_find(p, "products");
+
+	if (kept)
+		*kept = p->notes[--p->n_notes];
+	if (finder && !finder->in_flight)
+		finder->due_ms = MIN(finder->due_ms, now_ms + MINUTE_MS);
+}
+
 /* The end of a fetch, good or bad: takes what there is, says when to ask again, tells who it may concern. */
 static void finish(struct fetch *f, const struct error *err)
 {
@@ -179,16 +207,10 @@ static void finish(struct fetch *f, const struct error *err)
 
 	collector_state_merge(&c->state, p->provider, &f->req, &f->answer, now_ms, err);
 	count(p, f, !err ? "ok" : err->code == ERR_NOT_FOUND && !err->http ? "empty" : error_code_name(err->code));
-	if (f->answer.product[0] && !err && strcmp(f->answer.product, p->discovered) != 0)
-		(void)str_copy(p->discovered, sizeof(p->discovered), str_from(f->answer.product));
-	if (err && err->http == 404 && f->req.uses_discovery) {
-		/* The product was retired: look for its successor. */
-		struct feed *products = feed_find(p, "products");
-
-		p->discovered[0] = '\0';
-		if (products && !products->in_flight)
-			products->due_ms = MIN(products->due_ms, now_ms + MINUTE_MS);
-	}
+	for (int i = 0; !err && i < f->answer.n_notes; i++)
+		note_keep(p, &f->answer.notes[i]);
+	if (err && f->req.rests_on[0] && (err->http == 401 || err->http == 403 || err->http == 404))
+		note_forget(p, f->req.rests_on, now_ms);
 	reschedule(f, now_ms, err);
 	tell(c);
 	fetch_free(f);
@@ -231,6 +253,7 @@ static void on_done(void *arg, struct http_response *resp, const struct error *f
 		fetch_start(f, next);
 		return;
 	}
+	grid_answer_finish(&f->answer, f->p->provider->flat);
 	finish(f, NULL);
 }
 
@@ -271,7 +294,7 @@ static int64_t poll_provider(struct poller *p, int64_t now_ms)
 	struct grid_env env = env_of(p, now_ms);
 	int64_t next = now_ms + DAY_MS;
 	size_t n = collector_state_targets(&c->state, p->provider, p->configured[0] ? p->configured : NULL,
-					   p->discovered[0] ? p->discovered : NULL, targets, COLLECTOR_MAX_SOURCES,
+					   grid_env_note(&env, "product"), targets, COLLECTOR_MAX_SOURCES,
 					   &c->arena);
 
 	for (size_t i = 0; p->configured[0] && i < n; i++)
@@ -318,7 +341,7 @@ static void tick(void *arg)
 	if (c->stopped)
 		return;
 	arena_reset(&c->arena);
-	for (int i = 0; i < GRID_PROVIDERS; i++)
+	for (int i = 0; i < grid_n_providers; i++)
 		next = MIN(next, poll_provider(&c->pollers[i], now_ms));
 	collector_state_measure(&c->state, now_ms);
 	wake_after(c, clock_real_until_ms(&c->clock, next));
@@ -339,7 +362,7 @@ static void regions_set(void *arg)
 static void configure(struct collector *c, const struct collector_provider *overrides)
 {
 	for (const struct collector_provider *o = overrides; o && o->name; o++)
-		for (int i = 0; i < GRID_PROVIDERS; i++) {
+		for (int i = 0; i < grid_n_providers; i++) {
 			struct poller *p = &c->pollers[i];
 
 			if (strcmp(o->name, p->provider->name) != 0)
@@ -358,11 +381,12 @@ static void configure(struct collector *c, const struct collector_provider *over
 
 static void collector_release(struct collector *c)
 {
-	for (int i = 0; i < GRID_PROVIDERS; i++) {
+	for (int i = 0; i < grid_n_providers; i++) {
 		vec_release(&c->pollers[i].feeds);
 		vec_release(&c->pollers[i].fetches);
 		tz_free(c->pollers[i].tz);
 	}
+	free(c->pollers);
 	collector_state_release(&c->state);
 	arena_release(&c->arena);
 	(void)pthread_mutex_destroy(&c->mutex);
@@ -374,6 +398,7 @@ int collector_new(const struct collector_options *o, struct collector **ret, str
 {
 	struct collector *c = xcalloc(1, sizeof(*c));
 
+	c->pollers = xcalloc((size_t)grid_n_providers, sizeof(*c->pollers));
 	c->loop = o->loop;
 	c->clock = o->clock;
 	c->changed = o->changed;
@@ -382,7 +407,7 @@ int collector_new(const struct collector_options *o, struct collector **ret, str
 	arena_init(&c->arena, 4096, ARENA_MAX);
 	(void)pthread_mutex_init(&c->mutex, NULL);
 	(void)pthread_cond_init(&c->cond, NULL);
-	for (int i = 0; i < GRID_PROVIDERS; i++) {
+	for (int i = 0; i < grid_n_providers; i++) {
 		struct poller *p = &c->pollers[i];
 
 		p->c = c;
@@ -406,7 +431,7 @@ static void stop(void *arg)
 	c->stopped = true;
 	if (c->timer)
 		http_loop_cancel_timer(c->loop, c->timer);
-	for (int i = 0; i < GRID_PROVIDERS; i++)
+	for (int i = 0; i < grid_n_providers; i++)
 		while (c->pollers[i].fetches.len) {
 			struct fetch *f = c->pollers[i].fetches.ptr[0];
 

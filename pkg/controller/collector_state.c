@@ -4,6 +4,8 @@
 #include "controller/collector_internal.h"
 #include "metrics/metrics.h"
 
+static const struct grid_env no_env;
+
 void collector_state_init(struct collector_state *s)
 {
 	*s = (struct collector_state){ 0 };
@@ -52,7 +54,7 @@ static struct source *source_get(struct collector_state *s, enum grid_metric met
 	const char *pinned = spec->product ? spec->product : "";
 	struct source *src, **slot;
 
-	if (!p || !p->has_zone(metric, spec->zone) || strlen(spec->zone) >= GRID_NAME_MAX ||
+	if (!p || !p->has_zone(&no_env, metric, spec->zone) || strlen(spec->zone) >= GRID_NAME_MAX ||
 	    strlen(pinned) >= GRID_NAME_MAX)
 		return NULL;
 	src = source_find(s, p, metric, spec->zone, pinned);
@@ -404,7 +406,7 @@ static bool is_mixed(const struct collector_state *s, const char *group, int64_t
 		chosen = choose(&r->carbon, GRID_CARBON, now_ms, &usable);
 		if (!usable)
 			continue;
-		r->carbon.sources[chosen]->provider->basis(r->carbon.sources[chosen]->zone, &b);
+		r->carbon.sources[chosen]->provider->basis(&no_env, r->carbon.sources[chosen]->zone, &b);
 		if (have && memcmp(&first, &b, sizeof(b)) != 0)
 			return true;
 		first = b;

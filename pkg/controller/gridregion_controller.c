@@ -123,7 +123,7 @@ static void fill_sources(const struct collector_view *view, struct arena *arena,
 	ret->currency = view->price.chain >= 0 ? view->price.provider->currency : NULL;
 	ret->basis = (struct grid_basis){ 0 };
 	if (view->carbon.chain >= 0)
-		view->carbon.provider->basis(view->carbon.zone, &ret->basis);
+		view->carbon.provider->basis(&(struct grid_env){ 0 }, view->carbon.zone, &ret->basis);
 }
 
 /* Messages hold nothing that changes with every issue: that would be a write of its own. */

@@ -14,20 +14,44 @@
 /* 18 regions with two metrics each, and room for more. */
 #define GRID_ANSWER_MAX_SERIES 64
 #define GRID_ANSWER_MAX_MOMENTS 64
-#define GRID_URL_MAX 512
+#define GRID_URL_MAX 1024
+#define GRID_NOTE_MAX 1024
+#define GRID_ANSWER_MAX_NOTES 8
 
 enum grid_drop {
 	GRID_DROP_MISSING,   /* null, or no value */
 	GRID_DROP_TYPE,      /* not a number, not a time, not an object */
 	GRID_DROP_ZONE,      /* a place we do not know */
-	GRID_DROP_STEP,      /* not on a slot border, or of another length */
+	GRID_DROP_STEP,      /* a length that does not fit slots, or too little of one: under half of it known */
 	GRID_DROP_SPAN,      /* outside what was asked for */
 	GRID_DROP_RANGE,     /* beyond what is possible: see grid_answer_put() */
 	GRID_DROP_DUPLICATE, /* the slot had a value already; the first one stays */
+	GRID_DROP_OUTLIER,   /* possible, but far from all its neighbours */
+	GRID_DROP_FLAT,      /* the same value for hours where nature does not stand still */
+	GRID_DROP_DEAD,      /* a leg of the answer that carries nothing: price 0 with volume 0 */
 	GRID_DROP_CLAMPED,   /* not dropped: negative carbon, kept as 0 */
 	GRID_DROPS
 };
 const char *grid_drop_name(enum grid_drop d);
+
+/*
+ * What a provider found out that later requests need: the product on offer, a login's token, the address behind a
+ * resource's name. Kept by the collector per provider; never logged, since it may be a secret.
+ */
+struct grid_note {
+	char key[GRID_NAME_MAX];
+	char value[GRID_NOTE_MAX];
+	int64_t expires_ms; /* TIME_NONE = holds until a request that rests on it is refused */
+};
+
+/* Private: sums of a slot in the making. */
+struct grid_part {
+	struct grid_series *series;
+	int slot;
+	int64_t weighted_sum; /* value x ms */
+	int64_t covered_ms;
+	enum grid_kind kind; /* the least trusted */
+};
 
 struct grid_answer {
 	/* Span asked for: points outside are dropped. At most GRID_SERIES_MAX slots; set by grid_answer_init(). */
@@ -37,17 +61,35 @@ struct grid_answer {
 	VEC(struct grid_moment) moments;
 	int points; /* accepted */
 	int dropped[GRID_DROPS];
-	char next[GRID_URL_MAX];     /* more of the same answer; "" = that was all */
-	char product[GRID_NAME_MAX]; /* discovery: the product to use; "" = this was no discovery, or there is none */
-	int64_t product_since_ms;
+	char next[GRID_URL_MAX]; /* more of the same answer; "" = that was all */
+	struct grid_note notes[GRID_ANSWER_MAX_NOTES];
+	int n_notes;
+	VEC(struct grid_part) parts; /* points shorter than a slot, until grid_answer_finish() */
 };
 
 void grid_answer_init(struct grid_answer *a, int64_t from_ms, int64_t to_ms, int64_t issued_ms);
 void grid_answer_release(struct grid_answer *a);
 
 /*
- * Adds the point of the slot that starts at ms, in the metric's unit. Carbon outside -50..1500 g/kWh, prices outside
- * -5..10 per kWh and shares outside 0..1000 per mille are dropped; negative carbon becomes 0.
+ * A point of another length than a slot. Longer: must begin and end on slot borders and counts for each slot, flagged
+ * RESAMPLED. Shorter: must lie within one slot; grid_answer_finish() makes their time-weighted mean, flagged RESAMPLED,
+ * and PARTIAL where only half of the slot or more is known; less is dropped.
+ */
+void grid_answer_put_span(struct grid_answer *a, enum grid_metric metric, const char *zone, int64_t ms,
+			  int64_t duration_ms, int32_t value, enum grid_kind kind);
+/*
+ * After the last page: turns parts into slots, and drops what only the whole shows (outliers, and flat lines where
+ * `flat` is not in the provider's nature). Called once by whoever called parse().
+ */
+void grid_answer_finish(struct grid_answer *a, bool flat);
+/* Replaces a note of the same key. False when it does not fit. */
+bool grid_answer_note(struct grid_answer *a, const char *key, struct str value, int64_t expires_ms);
+/* NULL when there is none. */
+const char *grid_answer_noted(const struct grid_answer *a, const char *key);
+
+/*
+ * Adds the point of the slot that starts at ms, in the metric's unit. What is beyond the metric's bounds (answer.c:
+ * carbon -50..1500 g/kWh, prices -5..10 per kWh, shares 0..1000 per mille, ...) is dropped; negative carbon becomes 0.
  */
 void grid_answer_put(struct grid_answer *a, enum grid_metric metric, const char *zone, int64_t ms, int32_t value,
 		     enum grid_kind kind);

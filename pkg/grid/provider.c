@@ -4,14 +4,41 @@
 
 #include "grid/provider.h"
 
-const struct grid_provider *const grid_providers[GRID_PROVIDERS] = { &grid_carbonintensity_gb, &grid_octopus_agile };
+#define GRID_PROVIDER(p) &(p),
+const struct grid_provider *const grid_providers[] = {
+#include "grid/providers.inc"
+	NULL
+};
+#undef GRID_PROVIDER
+const int grid_n_providers = ARRAY_LEN(grid_providers) - 1;
 
 const struct grid_provider *grid_provider_find(const char *name)
 {
-	for (int i = 0; i < GRID_PROVIDERS; i++)
+	for (int i = 0; i < grid_n_providers; i++)
 		if (cstr_eq(name, grid_providers[i]->name))
 			return grid_providers[i];
 	return NULL;
+}
+
+const char *grid_env_note(const struct grid_env *env, const char *key)
+{
+	for (int i = 0; i < env->n_notes; i++)
+		if (strcmp(env->notes[i].key, key) == 0)
+			return env->notes[i].value;
+	return NULL;
+}
+
+const struct grid_custom *grid_env_custom(const struct grid_env *env, const char *name)
+{
+	for (int i = 0; i < env->n_custom; i++)
+		if (cstr_eq(env->custom[i].name, name))
+			return &env->custom[i];
+	return NULL;
+}
+
+int64_t grid_poll_every(const struct grid_env *env, int64_t every_ms, double jitter)
+{
+	return env->now_ms + every_ms + (int64_t)(jitter * (double)every_ms / 10);
 }
 
 struct grid_request *grid_plan_add(struct grid_plan *p, const char *id)

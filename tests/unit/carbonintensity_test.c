@@ -288,9 +288,9 @@ static void test_plan(void **state)
 	GRID->plan(&env, &targets[4], 1, &plan);
 	assert_int_equal(plan.n, 3);
 	assert_string_equal(plan.items[2].url, "http://127.0.0.1:1/generation");
-	assert_false(GRID->has_zone(GRID_CARBON, "18"));
-	assert_false(GRID->has_zone(GRID_CARBON, NULL));
-	assert_false(GRID->has_zone(GRID_PRICE, "13"));
+	assert_false(GRID->has_zone(&(struct grid_env){ 0 }, GRID_CARBON, "18"));
+	assert_false(GRID->has_zone(&(struct grid_env){ 0 }, GRID_CARBON, NULL));
+	assert_false(GRID->has_zone(&(struct grid_env){ 0 }, GRID_PRICE, "13"));
 }
 
 static void test_schedule(void **state)
@@ -320,10 +320,10 @@ static void test_basis(void **state)
 	struct grid_basis a, b;
 
 	(void)state;
-	GRID->basis("13", &a);
-	GRID->basis("1", &b);
+	GRID->basis(&(struct grid_env){ 0 }, "13", &a);
+	GRID->basis(&(struct grid_env){ 0 }, "1", &b);
 	assert_memory_equal(&a, &b, sizeof(a));
-	GRID->basis("national", &b);
+	GRID->basis(&(struct grid_env){ 0 }, "national", &b);
 	assert_string_equal(b.resolution, "national");
 	assert_string_equal(b.accounting, "average");
 	assert_string_equal(b.scope, "direct");

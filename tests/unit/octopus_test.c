@@ -283,7 +283,7 @@ static void test_discovery(void **state)
 	(void)state;
 	grid_answer_init(&a, env.now_ms, env.now_ms, env.now_ms);
 	assert_int_equal(parse(str_from(body), &req, "2026-05-06T12:10Z", &a, &err), 0);
-	assert_string_equal(a.product, "AGILE-24-10-01");
+	assert_string_equal(grid_answer_noted(&a, "product"), "AGILE-24-10-01");
 	grid_answer_release(&a);
 
 	/* Nothing but the lookup, and what is pinned, before the product is known. */
@@ -294,10 +294,11 @@ static void test_discovery(void **state)
 			    BASE "/products/FIX-1/electricity-tariffs/E-1R-FIX-1-B/standard-unit-rates/"
 				 "?page_size=250&period_from=2026-05-04T12:00:00Z&period_to=2026-05-08T12:00:00Z");
 	plan.n = 0;
-	env.product = "AGILE-24-10-01";
+	env.notes = &(struct grid_note){ .key = "product", .value = "AGILE-24-10-01", .expires_ms = TIME_NONE };
+	env.n_notes = 1;
 	GRID->plan(&env, targets, 2, &plan);
 	assert_int_equal(plan.n, 3);
-	assert_true(plan.items[1].uses_discovery);
+	assert_string_equal(plan.items[1].rests_on, "product");
 	assert_string_equal(plan.items[1].zone, "_C");
 	assert_non_null(strstr(plan.items[1].url, "/E-1R-AGILE-24-10-01-C/"));
 	assert_true(GRID->serves(&plan.items[1], "_C"));

@@ -20,15 +20,17 @@
 
 enum what { REGIONAL, REGIONAL_PAST, NATIONAL_AHEAD, NATIONAL_PAST, MIX };
 
-static bool has_zone(enum grid_metric metric, const char *zone)
+static bool has_zone(const struct grid_env *env, enum grid_metric metric, const char *zone)
 {
+	(void)env;
 	int64_t id;
 
 	return metric == GRID_CARBON && (cstr_eq(zone, NATIONAL) || str_to_i64(str_from(zone), 1, MAX_REGION - 1, &id));
 }
 
-static void basis(const char *zone, struct grid_basis *ret)
+static void basis(const struct grid_env *env, const char *zone, struct grid_basis *ret)
 {
+	(void)env;
 	*ret = (struct grid_basis){ "average", "direct", "consumption", "regional" };
 	if (strcmp(zone, NATIONAL) == 0)
 		(void)str_copy(ret->resolution, sizeof(ret->resolution), STR("national"));
@@ -67,7 +69,7 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	bool regional = false, national = false;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!has_zone(targets[i].metric, targets[i].zone))
+		if (!has_zone(env, targets[i].metric, targets[i].zone))
 			continue;
 		if (strcmp(targets[i].zone, NATIONAL) == 0)
 			national = true;

@@ -21,6 +21,8 @@
 #define DAY_BORDER_HOUR 23
 #define PUBLICATION_HOUR 16
 
+#define NOTE_PRODUCT "product"
+
 enum what { PRODUCTS, RATES };
 
 /* '\0' when it is none of the 14 letters (no I, no O). */
@@ -32,9 +34,16 @@ static char zone_letter(const char *zone)
 													       : '\0';
 }
 
-static bool has_zone(enum grid_metric metric, const char *zone)
+static bool has_zone(const struct grid_env *env, enum grid_metric metric, const char *zone)
 {
+	(void)env;
 	return metric == GRID_PRICE && zone_letter(zone) != '\0';
+}
+
+static const char *area(const char *zone)
+{
+	(void)zone;
+	return "GB";
 }
 
 /* It goes into a path: letters, digits and dashes only. */
@@ -74,7 +83,8 @@ static void ask_rates(const struct grid_env *env, struct grid_plan *plan, const 
 	r->what = RATES;
 	r->from_ms = from;
 	r->to_ms = to;
-	r->uses_discovery = discovered;
+	if (discovered)
+		(void)str_copy(r->rests_on, sizeof(r->rests_on), STR(NOTE_PRODUCT));
 	(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
 	(void)str_copy(r->product, sizeof(r->product), str_from(product));
 }
@@ -83,9 +93,9 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct grid_target *t = &targets[i];
-		const char *product = t->product ? t->product : env->product;
+		const char *product = t->product ? t->product : grid_env_note(env, NOTE_PRODUCT);
 
-		if (!has_zone(t->metric, t->zone))
+		if (!has_zone(env, t->metric, t->zone))
 			continue;
 		if (!t->product)
 			ask_products(env, ret);
@@ -188,8 +198,8 @@ static void take_rates(struct grid_answer *a, const struct grid_request *req, in
 		}
 }
 
-/* The newest import product named Agile that is on offer now. */
-static void take_product(struct grid_answer *a, int64_t now_ms, const struct json *p)
+/* An import product named Agile that is on offer now, the newer the better. */
+static void take_product(struct grid_answer *a, int64_t now_ms, const struct json *p, int64_t *newest_ms)
 {
 	const char *code = json_string(json_get(p, "code")), *direction = json_string(json_get(p, "direction"));
 	int64_t from, to;
@@ -198,12 +208,21 @@ static void take_product(struct grid_answer *a, int64_t now_ms, const struct jso
 	    str_has_prefix(str_from(code), STR("AGILE-OUTGOING")) || (direction && strcmp(direction, "IMPORT") != 0))
 		return;
 	if (!json_time(json_get(p, "available_from"), &from) || from > now_ms ||
-	    (json_time(json_get(p, "available_to"), &to) && to <= now_ms))
+	    (json_time(json_get(p, "available_to"), &to) && to <= now_ms) || from <= *newest_ms)
 		return;
-	if (a->product[0] && from <= a->product_since_ms)
-		return;
-	(void)str_copy(a->product, sizeof(a->product), str_from(code));
-	a->product_since_ms = from;
+	if (grid_answer_note(a, NOTE_PRODUCT, str_from(code), TIME_NONE))
+		*newest_ms = from;
+}
+
+static int take_products(struct grid_answer *a, int64_t now_ms, const struct json *rows, struct error *err)
+{
+	int64_t newest_ms = INT64_MIN;
+
+	json_each (p, rows)
+		take_product(a, now_ms, p, &newest_ms);
+	if (!grid_answer_noted(a, NOTE_PRODUCT) && !a->next[0])
+		return error_set(err, ERR_NOT_FOUND, "no Agile product on offer; pin one in the price chain");
+	return 0;
 }
 
 static int parse(const struct grid_env *env, const struct grid_request *req, struct str body, struct grid_answer *a,
@@ -225,13 +244,8 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 			       : error_set(err, ERR_NOT_FOUND, "empty answer");
 	if (!take_next(a, req, json_get(doc, "next")))
 		return error_set(err, ERR_INVALID, "next page is not on the same server and path");
-	if (req->what == PRODUCTS) {
-		json_each (p, rows)
-			take_product(a, env->now_ms, p);
-		if (!a->product[0] && !a->next[0])
-			return error_set(err, ERR_NOT_FOUND, "no Agile product on offer; pin one in the price chain");
-		return 0;
-	}
+	if (req->what == PRODUCTS)
+		return take_products(a, env->now_ms, rows, err);
 	take_rates(a, req, env->now_ms, rows);
 	if (!json_first(rows))
 		return a->points ? 0 : error_set(err, ERR_NOT_FOUND, "no rates in the answer");
@@ -286,6 +300,11 @@ const struct grid_provider grid_octopus_agile = {
 	.currency = "GBP",
 	.note = "household shape proxy",
 	.licence = "no open licence: use, do not republish",
+	.budget_requests = 60,
+	.budget_ms = MINUTE_MS,
+	.flat = true,
+	.no_export = true,
+	.area = area,
 	.has_zone = has_zone,
 	.plan = plan,
 	.serves = serves,
