@@ -83,7 +83,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 # ---- demo -----------------------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: all ## a real local Kubernetes, recorded GB grid data, CarbonAwareJobs deferred, placed and released (KEEP=1 keeps it)
+demo: all ## a real local Kubernetes, recorded GB grid data, jobs deferred, placed and released (KEEP=1 keeps it, GRID=live)
 	@hack/kube-tools
 	@hack/demo
 
@@ -125,6 +125,19 @@ $(B)/probe/%: $(B)/obj/tests/integration/%.o $(LIB)
 
 .PHONY: programs
 programs: all $(B)/probe/k8s_probe $(B)/probe/grid_probe
+
+# What a mutant is compiled and linked with, line by line: see hack/run-mutations.
+.PHONY: compile-flags
+compile-flags:
+	$(info $(CC) $(CPPFLAGS) $(CFLAGS))
+	$(info $(CC) $(LDFLAGS))
+	$(info $(LDLIBS))
+	@:
+
+.PHONY: mutations
+mutations: programs ## every row of the provider faults must fail once its handling is taken away
+	@hack/kube-tools
+	@LOADSHIFT_BUILD=$(B) hack/run-mutations all
 
 .PHONY: integration
 integration: programs ## integration tests on a real control plane (ARGS="-k name" picks some)

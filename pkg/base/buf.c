@@ -34,7 +34,7 @@ int buf_reserve(struct buf *b, size_t n)
 	}
 	size_t need = b->len + n + 1;
 	if (need > b->cap) {
-		size_t cap = MAX(MAX(need, b->cap * 2), 64);
+		size_t cap = MAX(MAX(need, b->cap * 2), 256);
 
 		b->cap = MIN(cap, b->max + 1);
 		b->ptr = xrealloc(b->ptr, b->cap);
@@ -66,7 +66,11 @@ int buf_addstr(struct buf *b, struct str s)
 
 int buf_addc(struct buf *b, char c)
 {
-	return buf_add(b, &c, 1);
+	if (buf_reserve(b, 1))
+		return -1;
+	b->ptr[b->len++] = c;
+	b->ptr[b->len] = '\0';
+	return 0;
 }
 
 int buf_addv(struct buf *b, const char *fmt, va_list args)

@@ -142,7 +142,7 @@ static bool parse_date(const char **p, const char *end, int64_t *ret_days)
 
 bool time_parse(struct str s, int64_t *ret_ms)
 {
-	const char *p = s.ptr, *end = s.ptr + s.len;
+	const char *p = s.ptr, *end = p ? p + s.len : NULL;
 	int64_t days, offset;
 	int h, m, sec = 0, fraction_ms = 0;
 

@@ -72,6 +72,8 @@ static int set_text(const struct config_option *o, struct str text, void *target
 		return 0;
 	case CONFIG_ENUM:
 		return set_enum(o, text, target, err);
+	case CONFIG_JSON:
+		break;
 	}
 	return error_set(err, ERR_INVALID, "must be %s, is \"%.*s\"", config_type_text(o), (int)MIN(text.len, 60),
 			 text.ptr ? text.ptr : "");
@@ -84,6 +86,7 @@ static int set_defaults(const struct config_spec *spec, void *target, struct are
 
 		switch (o->type) {
 		case CONFIG_STRING:
+		case CONFIG_JSON:
 			*(char **)place(o, target) = NULL;
 			break;
 		case CONFIG_BOOL:
@@ -105,7 +108,7 @@ static int set_defaults(const struct config_spec *spec, void *target, struct are
 struct file {
 	const struct config_spec *spec;
 	const char *path;
-	struct str yaml;
+	struct str yaml, json;
 	void *target;
 	struct arena *arena;
 };
@@ -123,6 +126,14 @@ static int set_json(const struct config_option *o, const struct json *value, con
 		return set_int(o, number, f->target, err);
 	if (o->type == CONFIG_BOOL && json_bool(value, &flag)) {
 		*(bool *)place(o, f->target) = flag;
+		return 0;
+	}
+	if (o->type == CONFIG_JSON && (json_is_object(value) || json_is_array(value))) {
+		struct str raw;
+
+		if (json_raw_at(f->json, o->key, &raw, err))
+			return -1;
+		*(char **)place(o, f->target) = arena_strndup(f->arena, raw.ptr, raw.len);
 		return 0;
 	}
 	if (o->type != CONFIG_INT && o->type != CONFIG_BOOL && text)
@@ -201,7 +212,7 @@ static int read_file(const struct config_spec *spec, const char *path, void *tar
 	if (!json_is_object(doc) && !json_is_null(doc))
 		return error_set(err, ERR_INVALID, "%s:1: must be a mapping of options, is a value of type %s", path,
 				 json_kind(doc));
-	return read_group(&(struct file){ spec, path, buf_str(&yaml), target, arena }, doc, &key, err);
+	return read_group(&(struct file){ spec, path, buf_str(&yaml), buf_str(&json), target, arena }, doc, &key, err);
 }
 
 /* --flag, taken apart. */
@@ -216,7 +227,7 @@ static const struct config_option *find_flag(const struct config_spec *spec, str
 	char flag[CONFIG_MAX_KEY];
 
 	for (size_t i = 0; i < spec->n_options; i++)
-		if (str_is(name, config_flag(spec->options[i].key, flag)))
+		if (spec->options[i].type != CONFIG_JSON && str_is(name, config_flag(spec->options[i].key, flag)))
 			return &spec->options[i];
 	return NULL;
 }

@@ -3,7 +3,8 @@
  * Configuration: a table says name, type, default, bounds and meaning of each option; file, flags and --help all follow
  * from it. File: YAML, unknown keys refused with their line and the nearest key there is; a key without a value leaves
  * the default. A flag `--some-option VALUE` overrides the file's `someOption` (nested: `grid.baseUrl` is
- * `--grid-base-url`, and in the file `baseUrl` inside `grid`).
+ * `--grid-base-url`, and in the file `baseUrl` inside `grid`). What is a list or has names of its own is left to the
+ * caller as JSON.
  */
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
@@ -20,6 +21,7 @@ enum config_type {
 	CONFIG_DURATION, /* int64_t ms: "250ms", "30s", "5m", "2h", "1d", "1h30m"; bounds in ms */
 	CONFIG_TIME,     /* int64_t ms, RFC 3339; TIME_NONE when unset */
 	CONFIG_ENUM,     /* int: index into `names` */
+	CONFIG_JSON,     /* char *: a whole mapping or list as JSON text, for the caller to read; in the file only */
 };
 
 struct config_option {

@@ -100,6 +100,8 @@ const char *config_type_text(const struct config_option *o)
 		return "a time such as 2023-02-09T07:00:00Z";
 	case CONFIG_ENUM:
 		return "a name";
+	case CONFIG_JSON:
+		return "a mapping or a list, in the file";
 	}
 	return "";
 }
@@ -143,6 +145,8 @@ int config_unknown(const struct config_spec *spec, const char *name, bool flag, 
 	for (size_t i = 0; i < spec->n_options + (flag ? ARRAY_LEN(builtin) : 0); i++) {
 		const char *key = i < spec->n_options ? spec->options[i].key : builtin[i - spec->n_options].flag;
 
+		if (flag && i < spec->n_options && spec->options[i].type == CONFIG_JSON)
+			continue;
 		if (flag)
 			config_flag(key, candidate);
 		else
@@ -166,7 +170,7 @@ static void put_value_name(struct buf *b, const struct config_option *o)
 {
 	static const char *const names[] = {
 		[CONFIG_STRING] = " TEXT",       [CONFIG_INT] = " NUMBER", [CONFIG_BOOL] = "",
-		[CONFIG_DURATION] = " DURATION", [CONFIG_TIME] = " TIME",
+		[CONFIG_DURATION] = " DURATION", [CONFIG_TIME] = " TIME",  [CONFIG_JSON] = "",
 	};
 
 	if (o->type != CONFIG_ENUM) {
@@ -220,7 +224,8 @@ void config_help(const struct config_spec *spec, FILE *out)
 		_cleanup_(buf_release) struct buf left = BUF_INIT(512);
 		_cleanup_(buf_release) struct buf right = BUF_INIT(1024);
 
-		buf_addf(&left, "--%s", config_flag(o->key, flag));
+		buf_addf(&left, "%s%s", o->type == CONFIG_JSON ? "in the file only" : "--",
+			 o->type == CONFIG_JSON ? "" : config_flag(o->key, flag));
 		put_value_name(&left, o);
 		buf_addf(&right, "%s", o->help);
 		put_bounds(&right, o);

@@ -2,6 +2,8 @@
 /* Series and answers: every point of every provider is checked here. */
 #include "grid/answer.h"
 
+#include "base/decimal.h"
+
 /* Units and bounds are those of the metric: grid/sample.h. */
 static const struct {
 	const char *name, *unit;
@@ -26,16 +28,22 @@ static const struct {
 	[GRID_IRRADIANCE] = { "irradiance", "W/m2", 0, 1500 },
 };
 static const char *const kind_names[] = { "actual", "estimated", "forecast" };
-static const char *const drop_names[GRID_DROPS] = { "missing",	 "type",    "zone", "step", "span",   "range",
+static const char *const drop_names[GRID_DROPS] = { "missing",   "type",    "zone", "step", "span",   "range",
 						    "duplicate", "outlier", "flat", "dead", "clamped" };
 
 /* Bounds the parts of one answer: a day of 15 s points has 48 slots. */
 #define MAX_PARTS 4096
-/* A flat line: that many slots of one value other than 0. */
+/*
+ * A flat line: so many points of one value other than 0, in slots of their own or hours. Carbon of a few grams is told
+ * in whole grams and stands still by nature: in three days of GB regions, nine half hours of 4 g.
+ */
 #define FLAT_SLOTS 12
+#define FLAT_MIN_CARBON 10000
 /* An outlier is further from the median of its answer than so many times what 90 % of the others are. */
 #define OUTLIER_FACTOR 8
 #define OUTLIER_MIN_POINTS 24
+/* An answer that lies mostly outside the span asked for must give this much of the span all the same. */
+#define MIN_COVERAGE_PERMILLE 100
 
 const char *grid_metric_name(enum grid_metric m)
 {
@@ -195,6 +203,7 @@ static void put_part(struct grid_answer *a, struct grid_series *s, int64_t ms, i
 {
 	int slot = (int)((ms - s->start_ms) / SLOT_MS);
 	struct grid_part *p = NULL;
+	unsigned bit;
 
 	/* Points come in order: the slot's sum is among the last, if there is one. */
 	for (size_t i = a->parts.len; i > 0 && !p; i--)
@@ -208,10 +217,12 @@ static void put_part(struct grid_answer *a, struct grid_series *s, int64_t ms, i
 		}
 		*p = (struct grid_part){ .series = s, .slot = slot, .kind = kind };
 	}
-	if (p->covered_ms + duration_ms > SLOT_MS) {
+	bit = (unsigned)((ms - s->start_ms) % SLOT_MS / (15 * SECOND_MS));
+	if (p->begun[bit / 8] & 1U << bit % 8 || p->covered_ms + duration_ms > SLOT_MS) {
 		grid_answer_drop(a, GRID_DROP_DUPLICATE);
 		return;
 	}
+	p->begun[bit / 8] |= (uint8_t)(1U << bit % 8);
 	p->weighted_sum += value * duration_ms;
 	p->covered_ms += duration_ms;
 	p->kind = MAX(p->kind, kind);
@@ -248,10 +259,15 @@ static void forget(struct grid_answer *a, struct grid_series *s, int i, enum gri
 
 static void drop_flat(struct grid_answer *a, struct grid_series *s)
 {
+	int32_t least = s->metric == GRID_CARBON ? FLAT_MIN_CARBON : 1;
+
 	for (int i = 0, run; i < s->n; i += run) {
+		/* An hour makes two slots. */
+		int most = s->flags[i] & GRID_FLAG_RESAMPLED ? 2 * FLAT_SLOTS : FLAT_SLOTS;
+
 		for (run = 1; i + run < s->n && s->value[i + run] == s->value[i]; run++)
 			;
-		if (run < FLAT_SLOTS || s->value[i] == GRID_UNKNOWN || s->value[i] == 0)
+		if (run < most || s->value[i] == GRID_UNKNOWN || abs(s->value[i]) < least)
 			continue;
 		for (int k = 0; k < run; k++)
 			forget(a, s, i + k, GRID_DROP_FLAT);
@@ -286,9 +302,9 @@ static void drop_outliers(struct grid_answer *a, struct grid_series *s)
 	qsort(sorted, n, sizeof(*sorted), by_value);
 	reach = sorted[n * 9 / 10] * OUTLIER_FACTOR;
 	for (int i = 0; i < s->n && reach > 0; i++) {
-		bool alone = (i == 0 || s->value[i - 1] == GRID_UNKNOWN || llabs(s->value[i - 1] - median) <= reach) &&
-			     (i + 1 == s->n || s->value[i + 1] == GRID_UNKNOWN ||
-			      llabs(s->value[i + 1] - median) <= reach);
+		bool alone =
+			(i == 0 || s->value[i - 1] == GRID_UNKNOWN || llabs(s->value[i - 1] - median) <= reach) &&
+			(i + 1 == s->n || s->value[i + 1] == GRID_UNKNOWN || llabs(s->value[i + 1] - median) <= reach);
 
 		if (s->value[i] != GRID_UNKNOWN && alone && llabs(s->value[i] - median) > reach)
 			forget(a, s, i, GRID_DROP_OUTLIER);
@@ -310,7 +326,7 @@ void grid_answer_finish(struct grid_answer *a, bool flat)
 			grid_answer_drop(a, GRID_DROP_STEP);
 			continue;
 		}
-		set(a, p->series, p->slot, (int32_t)(p->weighted_sum / p->covered_ms), p->kind,
+		set(a, p->series, p->slot, (int32_t)i64_mul_div(p->weighted_sum, 1, p->covered_ms), p->kind,
 		    GRID_FLAG_RESAMPLED | (p->covered_ms < SLOT_MS ? GRID_FLAG_PARTIAL : 0));
 	}
 	a->parts.len = 0;
@@ -321,6 +337,64 @@ void grid_answer_finish(struct grid_answer *a, bool flat)
 			drop_flat(a, a->series.ptr[i]);
 		drop_outliers(a, a->series.ptr[i]);
 	}
+}
+
+static int drops(const struct grid_answer *a)
+{
+	int n = 0;
+
+	for (int i = 0; i < GRID_DROP_CLAMPED; i++)
+		n += a->dropped[i];
+	return n;
+}
+
+static void forget_all(struct grid_answer *a)
+{
+	for (size_t i = 0; i < a->series.len; i++)
+		free(a->series.ptr[i]);
+	a->series.len = 0;
+	a->moments.len = 0;
+	a->points = 0;
+}
+
+/* The largest share of what was asked for that one series gives, per mille. */
+static int64_t coverage_permille(const struct grid_answer *a)
+{
+	int64_t best = 0;
+
+	for (size_t i = 0; i < a->series.len; i++) {
+		const struct grid_series *s = a->series.ptr[i];
+		int64_t known = 0;
+
+		for (int k = 0; k < s->n; k++)
+			known += s->value[k] != GRID_UNKNOWN;
+		best = MAX(best, s->n ? known * 1000 / s->n : 0);
+	}
+	return best;
+}
+
+int grid_answer_accept(struct grid_answer *a, int parsed, struct error *err)
+{
+	int outside = a->dropped[GRID_DROP_SPAN], before = a->points;
+	enum grid_drop most = GRID_DROP_MISSING;
+
+	for (int i = 0; i < GRID_DROP_CLAMPED; i++)
+		if (a->dropped[i] > a->dropped[most])
+			most = (enum grid_drop)i;
+	if (outside > a->points &&
+	    (a->points == 0 ? most == GRID_DROP_SPAN : coverage_permille(a) < MIN_COVERAGE_PERMILLE)) {
+		forget_all(a);
+		return error_set(err, ERR_INVALID,
+				 "the answer is for another time than was asked for: %d of %d points lie outside",
+				 outside, outside + before);
+	}
+	if (parsed)
+		return -1;
+	if (a->points == 0 && a->n_notes == 0 && a->moments.len == 0 && a->dropped[most])
+		return error_set(err, ERR_INVALID,
+				 "nothing in the answer can be used: %d points dropped, %d of them %s", drops(a),
+				 a->dropped[most], drop_names[most]);
+	return 0;
 }
 
 bool grid_answer_note(struct grid_answer *a, const char *key, struct str value, int64_t expires_ms)

@@ -50,6 +50,7 @@ struct grid_part {
 	int slot;
 	int64_t weighted_sum; /* value x ms */
 	int64_t covered_ms;
+	uint8_t begun[15];   /* a bit for each quarter of a minute in which a point began */
 	enum grid_kind kind; /* the least trusted */
 };
 
@@ -82,6 +83,13 @@ void grid_answer_put_span(struct grid_answer *a, enum grid_metric metric, const 
  * `flat` is not in the provider's nature). Called once by whoever called parse().
  */
 void grid_answer_finish(struct grid_answer *a, bool flat);
+/*
+ * Whether the answer as a whole is believed; after grid_answer_finish(). parsed: what parse() returned, with its err.
+ * -1 with ERR_INVALID, and nothing left in the answer, when most of it lies outside the span asked for while it gives
+ * less than a tenth of that: a service that ignored our parameters. -1 too when parsed is, or when every point was
+ * dropped. What an answer that is refused for another reason holds may be taken all the same.
+ */
+int grid_answer_accept(struct grid_answer *a, int parsed, struct error *err) must_check;
 /* Replaces a note of the same key. False when it does not fit. */
 bool grid_answer_note(struct grid_answer *a, const char *key, struct str value, int64_t expires_ms);
 /* NULL when there is none. */

@@ -38,15 +38,17 @@ struct grid_custom {
 	const char *name;
 	const char *provider; /* whose it is: "generic", "prometheus", "open-meteo", ... */
 	enum grid_metric metric;
-	const char *url;    /* generic: complete; {from} and {to} are replaced by RFC 3339 times */
-	const char *query;  /* prometheus: PromQL */
-	const char *format; /* generic: "json" or "csv" */
-	const char *rows;   /* generic JSON: dotted path of the array; "" = the document is one */
+	const char *url;                      /* generic: complete; {from} and {to} are replaced by RFC 3339 times */
+	const char *query;                    /* prometheus: PromQL */
+	const char *format;                   /* generic: "json" or "csv" */
+	const char *rows;                     /* generic JSON: dotted path of the array; "" = the document is one */
 	const char *time_field, *value_field; /* generic: key or column; dotted within a row */
-	const char *time_zone; /* of times without an offset; NULL = UTC */
-	double scale;          /* value x scale = the metric's unit; 0 = 1 */
-	int64_t step_ms;       /* length of a point; 0 = SLOT_MS */
-	bool end_labelled;     /* the time is the point's end */
+	const char *time_zone;                /* of times without an offset; NULL = UTC */
+	const struct tz *tz;  /* that zone, loaded by whoever reads the configuration; NULL = env's, UTC */
+	const char *currency; /* ISO 4217, of prices; NULL = none */
+	double scale;         /* value x scale = the metric's unit; 0 = 1 */
+	int64_t step_ms;      /* length of a point; 0 = SLOT_MS */
+	bool end_labelled;    /* the time is the point's end */
 	enum grid_kind kind;
 	struct grid_basis basis;
 	double latitude, longitude; /* weather, WattTime; NAN = none */
@@ -55,7 +57,7 @@ struct grid_custom {
 struct grid_env {
 	const char *base_url; /* without a trailing '/' */
 	int64_t now_ms;
-	const struct tz *tz; /* of the provider's time_zone */
+	const struct tz *tz;           /* of the provider's time_zone */
 	const struct grid_note *notes; /* what earlier answers found; those that have expired are left out */
 	int n_notes;
 	const char *user, *secret;        /* from files; NULL = none. Never in an error, a log or an id */
@@ -69,6 +71,7 @@ struct grid_request {
 	char url[GRID_URL_MAX];
 	char header[GRID_HEADER_MAX]; /* one more header line, such as a key; "" = none */
 	bool secret_url;              /* the URL holds a key: it is never shown */
+	bool history;                 /* answered by our own history, not by the network: see grid/sink.h */
 	char zone[GRID_NAME_MAX];
 	char product[GRID_NAME_MAX];
 	char rests_on[GRID_NAME_MAX]; /* key of the note it was made with: 401, 403 or 404 means forget it; "" = none */
@@ -81,19 +84,21 @@ struct grid_plan {
 };
 
 struct grid_provider {
-	const char *name;        /* as in GridRegion.spec */
-	const char *base_url;    /* the live service; NULL = there is none: configuration must give one */
-	const char *time_zone;   /* in which it publishes */
-	const char *currency;    /* of its prices, ISO 4217; NULL = none, or by zone: see currency_of */
-	const char *note;        /* what a reader must know of its data; NULL = nothing */
-	const char *attribution; /* to be shown with the data; NULL = none asked for */
-	const char *licence;     /* of the data */
-	const char *redirect_hosts; /* comma-separated: where answers may lead to; NULL = nowhere */
-	const char *secret;      /* what to get and where; NULL = it needs no key */
+	const char *name;           /* as in GridRegion.spec */
+	const char *base_url;       /* the live service; NULL: configuration must give one; "": it needs none */
+	const char *time_zone;      /* in which it publishes */
+	const char *currency;       /* of its prices, ISO 4217; NULL = none, or by zone: see currency_of */
+	const char *note;           /* what a reader must know of its data; NULL = nothing */
+	const char *attribution;    /* to be shown with the data; NULL = none asked for */
+	const char *licence;        /* of the data */
+	const char *redirect_hosts; /* where answers may lead to, as in http/client.h; NULL = nowhere */
+	const char *secret;         /* what to get and where; NULL = it needs no key */
+	bool needs_user;            /* and a user's name with it */
 	/* At most so many requests in so long (providers.md 0), in one burst or spread. 0 = 60 in a minute. */
 	int budget_requests;
 	int64_t budget_ms;
-	int confidence_permille; /* of its carbon forecast as a basis for decisions; 0 = 1000. See docs/gridregion.md */
+	int confidence_permille; /* of its carbon forecast as a basis for decisions; 0 = 1000. See grid/chain.h */
+	bool last_resort;        /* no forecast at all: stands in when nothing else is left, and fills no gaps */
 	bool flat;               /* hours of the same value are its nature: tariffs, static factors */
 	bool no_export;          /* its values may be used and shown here, not passed on */
 	/* Does it know the zone for that metric? Pinned custom sources: env's; all others ignore it. */
@@ -102,9 +107,12 @@ struct grid_provider {
 	void (*basis)(const struct grid_env *env, const char *zone, struct grid_basis *ret);
 	/* NULL = currency for all. */
 	const char *(*currency_of)(const char *zone);
-	/* The bidding or balancing area of a zone: "GB", "DE-LU", "CISO": whose demand and margin are its own. NULL = none */
+	/* The bidding or balancing area of a zone, whose demand and margin are its own: "GB", "DE-LU". NULL = none. */
 	const char *(*area)(const char *zone);
-	/* Requests that serve all the targets (ones of other metrics or unknown zones are passed over). */
+	/*
+	 * Requests that serve all the targets (ones of other metrics or unknown zones are passed over). A request with
+	 * an empty URL needs no network: when it is due, parse() is called at once with an empty body (static-factors).
+	 */
 	void (*plan)(const struct grid_env *env, const struct grid_target *targets, size_t n, struct grid_plan *ret);
 	/* Is the zone's data what that request asks for? */
 	bool (*serves)(const struct grid_request *req, const char *zone);

@@ -23,7 +23,7 @@ void http_client_global_cleanup(void)
 void http_response_release(struct http_response *r)
 {
 	buf_release(&r->body);
-	*r = (struct http_response){ .date_ms = TIME_NONE, .body = BUF_INIT(r->body.max) };
+	*r = (struct http_response){ .body = BUF_INIT(r->body.max) };
 }
 
 int http_status_error(const struct http_response *r, const char *what, struct error *err)

@@ -56,14 +56,13 @@ struct http_request {
 	int64_t idle_timeout_ms;    /* streams: give up when no byte came for so long [none] */
 	size_t max_body;            /* [4 MiB] whole body; streams: not bounded here but by the consumer */
 	int max_redirects;          /* [0]; not for streams */
-	const char *redirect_hosts; /* comma-separated, exact names without port */
+	const char *redirect_hosts; /* comma-separated names without port; ".example.org" = all below it */
 	const char *user_agent;     /* [loadshift/<version>] */
 };
 
 struct http_response {
 	int status;
 	int64_t retry_after_ms; /* Retry-After in seconds or as a date; 0 = none; at most a day */
-	int64_t date_ms;        /* Date header, TIME_NONE if none */
 	char content_type[64];  /* these are empty when absent, or longer than there is room */
 	char etag[96];
 	char last_modified[40];

@@ -98,8 +98,6 @@ static void take_header(struct http_transfer *t, struct str name, struct str val
 		header_text(r->last_modified, sizeof(r->last_modified), value);
 	else if (IS("location"))
 		header_text(t->location, sizeof(t->location), value);
-	else if (IS("date"))
-		r->date_ms = date_ms(value);
 	else if (IS("retry-after"))
 		r->retry_after_ms = retry_after(value, clock_wall_ms());
 #undef IS
@@ -108,7 +106,7 @@ static void take_header(struct http_transfer *t, struct str name, struct str val
 static void forget_head(struct http_transfer *t)
 {
 	buf_release(&t->resp.body);
-	t->resp = (struct http_response){ .date_ms = TIME_NONE, .body = BUF_INIT(max_body(t->req)) };
+	t->resp = (struct http_response){ .body = BUF_INIT(max_body(t->req)) };
 	t->location[0] = '\0';
 	t->head_done = false;
 }
@@ -400,8 +398,13 @@ static bool host_listed(CURLU *url, const char *list)
 	struct str rest = str_from(list), part;
 
 	while (host && str_split(&rest, ',', &part)) {
+		size_t len = strlen(host);
+
 		part = str_trim(part);
-		if (part.len == strlen(host) && strncasecmp(part.ptr, host, part.len) == 0)
+		if (part.len == len && strncasecmp(part.ptr, host, len) == 0)
+			return true;
+		if (part.len && part.len < len && part.ptr[0] == '.' &&
+		    strncasecmp(part.ptr, host + len - part.len, part.len) == 0)
 			return true;
 	}
 	return false;

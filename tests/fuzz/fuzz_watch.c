@@ -3,6 +3,7 @@
  * Fuzz target: a watch stream, cut into lines at any byte, read as events of any of our kinds; and the same bytes as a
  * list's page. The first byte chooses the kind, the second where the stream is cut.
  */
+#include "decide/power.h"
 #include "k8s/types/configmap.h"
 #include "k8s/types/job.h"
 #include "k8s/types/lease.h"
@@ -21,6 +22,32 @@ static void require(bool ok, const char *what)
 	abort();
 }
 
+static void check_node(const struct node *n)
+{
+	struct pod_requests all = { n->cpu_milli, n->memory_bytes, n->gpus };
+	struct power_model m = power_of_node(n);
+	char text[256];
+
+	(void)power_annotations_error(n, text);
+	require(m.per_core >= 0 && m.per_gib >= 0 && m.per_gpu >= 0, "power is not negative");
+	require(power_of_pod(&m, &all) <= POWER_MAX_WATTS * 1000, "power has its maximum");
+}
+
+static void check_job(const struct job *j)
+{
+	require(j->template.n_region_terms <= POD_TEMPLATE_MAX_TERMS, "so many terms");
+	for (int i = 0; i < j->template.n_region_terms; i++) {
+		const struct region_term *t = &j->template.region_terms[i];
+
+		require(t->n > 0 && t->n <= POD_TEMPLATE_MAX_EXPRESSIONS, "a term that is kept names a region");
+		for (int k = 0; k < t->n; k++) {
+			require(t->in[k].key && t->in[k].n_values <= POD_TEMPLATE_MAX_VALUES, "so many values");
+			for (int v = 0; v < t->in[k].n_values; v++)
+				require(t->in[k].values[v] != NULL, "a value is text");
+		}
+	}
+}
+
 static void check_object(const struct object *o)
 {
 	struct str ns, name;
@@ -31,6 +58,10 @@ static void check_object(const struct object *o)
 	require(!o->meta.owner.kind || (o->meta.owner.uid && o->meta.owner.name), "an owner is whole");
 	for (size_t i = 1; i < o->meta.labels.len; i++)
 		require(strcmp(o->meta.labels.items[i - 1].key, o->meta.labels.items[i].key) <= 0, "labels are sorted");
+	if (o->type == &node_type)
+		check_node(node_of(o));
+	if (o->type == &job_type)
+		check_job(job_of(o));
 }
 
 struct target {

@@ -125,7 +125,6 @@ static void test_basic(void **state)
 	assert_string_equal(r.content_type, "text/plain");
 	assert_string_equal(r.etag, "\"abc\"");
 	assert_string_equal(r.last_modified, "Wed, 21 Oct 2015 07:28:00 GMT");
-	assert_in_range(r.date_ms, clock_wall_ms() - 5000, clock_wall_ms() + 1000);
 	assert_non_null(strstr(buf_cstr(&r.body), "GET auth=Bearer t accept=*/* agent=loadshift/"));
 	http_response_release(&r);
 	req.method = "HEAD";
@@ -254,7 +253,6 @@ static void test_errors(void **state)
 	assert_int_equal(http_do(c, &req, &r, &err), 0);
 	assert_int_equal(r.status, 200);
 	assert_string_equal(r.etag, "");
-	assert_int_equal(r.date_ms, INT64_C(1445412480000));
 	http_response_release(&r);
 	fake_end();
 	http_client_free(c);
@@ -287,6 +285,12 @@ static void test_redirects(void **state)
 	(void)snprintf(text, sizeof(text), "http://127.0.0.1:%d/redirect?to=http://127.0.0.1:%d/headers", port,
 		       http_server_port(other));
 	want_error(c, &req, ERR_DENIED, "not allowed");
+	/* Below a domain: the dot belongs to it, and the domain itself is not below it. */
+	req.redirect_hosts = "0.0.1,.7.0.0.1,.127.0.0.1,.";
+	want_error(c, &req, ERR_DENIED, "not allowed");
+	req.redirect_hosts = ".0.0.1";
+	assert_int_equal(http_do(c, &req, &r, &err), 0);
+	http_response_release(&r);
 	req.redirect_hosts = "a.example, 127.0.0.1";
 	assert_int_equal(http_do(c, &req, &r, &err), 0);
 	assert_int_equal(r.status, 200);

@@ -12,6 +12,7 @@
 #include <math.h>
 
 #include "base/decimal.h"
+#include "grid/fuel.h"
 #include "grid/provider.h"
 #include "json/json.h"
 
@@ -26,6 +27,12 @@ static bool has_zone(const struct grid_env *env, enum grid_metric metric, const 
 	int64_t id;
 
 	return metric == GRID_CARBON && (cstr_eq(zone, NATIONAL) || str_to_i64(str_from(zone), 1, MAX_REGION - 1, &id));
+}
+
+static const char *area(const char *zone)
+{
+	(void)zone;
+	return "GB";
 }
 
 static void basis(const struct grid_env *env, const char *zone, struct grid_basis *ret)
@@ -148,9 +155,9 @@ static void take_intensity(struct parser *p, const struct json *intensity, const
 /* Shares must add up: within 5 % of 100. Fuels we have never heard of count in the sum and are shown. */
 static void take_mix(struct parser *p, const struct json *mix, const struct json *index, const char *zone, int64_t from)
 {
-	static const char *const renewable[] = { "wind", "solar", "hydro", "biomass" };
+	enum grid_kind kind = from + SLOT_MS <= p->now_ms ? GRID_KIND_ESTIMATED : GRID_KIND_FORECAST;
 	struct grid_moment m = { .start_ms = from };
-	double sum = 0, green = 0;
+	double sum = 0, green = 0, clean = 0;
 
 	json_each (item, mix) {
 		const char *fuel = json_string(json_get(item, "fuel"));
@@ -161,17 +168,20 @@ static void take_mix(struct parser *p, const struct json *mix, const struct json
 			return;
 		}
 		sum += perc;
-		for (size_t i = 0; i < ARRAY_LEN(renewable); i++)
-			if (strcmp(fuel, renewable[i]) == 0)
-				green += perc;
-		if (m.n_mix < GRID_MAX_FUELS && str_copy(m.mix[m.n_mix].fuel, sizeof(m.mix[0].fuel), str_from(fuel)))
-			m.mix[m.n_mix++].permille = (int32_t)decimal_from_double(perc, 1);
+		green += grid_fuel_is_renewable(grid_fuel_of(str_from(fuel), NULL)) ? perc : 0;
+		clean += grid_fuel_is_low_carbon(grid_fuel_of(str_from(fuel), NULL)) ? perc : 0;
+		if (m.n_mix < GRID_MAX_FUELS && str_copy(m.mix[m.n_mix].fuel, sizeof(m.mix[0].fuel), str_from(fuel))) {
+			m.mix[m.n_mix].permille = (int32_t)decimal_from_double(perc, 1);
+			m.mix[m.n_mix++].mw = GRID_UNKNOWN;
+		}
 	}
-	if (sum >= 95 && sum <= 105)
-		grid_answer_put(p->a, GRID_RENEWABLE, zone, from, (int32_t)MIN(lround(green * 1000 / sum), 1000),
-				from + SLOT_MS <= p->now_ms ? GRID_KIND_ESTIMATED : GRID_KIND_FORECAST);
-	else if (mix)
+	if (sum >= 95 && sum <= 105) {
+		grid_answer_put(p->a, GRID_RENEWABLE, zone, from, (int32_t)MIN(lround(green * 1000 / sum), 1000), kind);
+		grid_answer_put(p->a, GRID_LOW_CARBON, zone, from, (int32_t)MIN(lround(clean * 1000 / sum), 1000),
+				kind);
+	} else if (mix) {
 		grid_answer_drop(p->a, GRID_DROP_RANGE);
+	}
 	/* Kept of this slot and the next only, to be shown when its time comes. */
 	if (from <= p->now_ms + SLOT_MS && from > p->now_ms - 2 * SLOT_MS) {
 		struct grid_moment *kept = grid_answer_moment(p->a, zone, from);
@@ -331,6 +341,7 @@ const struct grid_provider grid_carbonintensity_gb = {
 	.licence = "CC BY 4.0 and the API's terms",
 	.has_zone = has_zone,
 	.basis = basis,
+	.area = area,
 	.plan = plan,
 	.serves = serves,
 	.parse = parse,
