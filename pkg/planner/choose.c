@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define LANES SEARCH_PAD
+
 struct candidate {
 	double objective; /* INFINITY when it cannot be compared */
 	int64_t at_ms;    /* where it is compared */
@@ -21,11 +23,12 @@ struct tally {
 	struct planner_rejected rejected;
 	const struct candidate *listed; /* skip these */
 	int n_listed;
+	double cutoff; /* borders that cost more need not be looked for: they will not be listed */
 };
 
-#define TALLY_INIT                                                                 \
-	{                                                                          \
-		.best = NO_CANDIDATE, .worst = NO_CANDIDATE, .wish = NO_CANDIDATE, \
+#define TALLY_INIT                                                                                     \
+	{                                                                                              \
+		.best = NO_CANDIDATE, .worst = NO_CANDIDATE, .wish = NO_CANDIDATE, .cutoff = INFINITY, \
 	}
 
 /* Of equal objectives. Regions are visited in the job's order, so that the first of two equals stays. */
@@ -144,38 +147,39 @@ static struct candidate border_candidate(const struct search *s, int slot, doubl
 	return (struct candidate){ objective, at_ms, MIN(at_ms + s->job->spread_ms, s->latest_ms), s->region };
 }
 
-/* The least and the greatest of n > 0 values. In four lanes, because each comparison waits for the one before. */
-static void extremes(const double *v, int n, double *ret_least, double *ret_greatest)
+/* The least and the greatest of n > 0 values. In lanes, because each comparison waits for the one before. */
+static WIDE_VECTORS void extremes(const double *v, int n, double *ret_least, double *ret_greatest)
 {
-	double lo0 = v[0], lo1 = lo0, lo2 = lo0, lo3 = lo0, hi0 = lo0, hi1 = lo0, hi2 = lo0, hi3 = lo0;
+	double lo[LANES], hi[LANES];
 	int i = 0;
 
-	for (; i + 4 <= n; i += 4) {
-		lo0 = MIN(v[i], lo0);
-		hi0 = MAX(v[i], hi0);
-		lo1 = MIN(v[i + 1], lo1);
-		hi1 = MAX(v[i + 1], hi1);
-		lo2 = MIN(v[i + 2], lo2);
-		hi2 = MAX(v[i + 2], hi2);
-		lo3 = MIN(v[i + 3], lo3);
-		hi3 = MAX(v[i + 3], hi3);
+	for (int k = 0; k < LANES; k++)
+		lo[k] = hi[k] = v[0];
+	for (; i + LANES <= n; i += LANES) {
+		for (int k = 0; k < LANES; k++) {
+			lo[k] = MIN(v[i + k], lo[k]);
+			hi[k] = MAX(v[i + k], hi[k]);
+		}
 	}
 	for (; i < n; i++) {
-		lo0 = MIN(v[i], lo0);
-		hi0 = MAX(v[i], hi0);
+		lo[0] = MIN(v[i], lo[0]);
+		hi[0] = MAX(v[i], hi[0]);
 	}
-	lo0 = MIN(lo0, lo1);
-	lo2 = MIN(lo2, lo3);
-	hi0 = MAX(hi0, hi1);
-	hi2 = MAX(hi2, hi3);
-	*ret_least = MIN(lo0, lo2);
-	*ret_greatest = MAX(hi0, hi2);
+	for (int k = 1; k < LANES; k++) {
+		lo[0] = MIN(lo[k], lo[0]);
+		hi[0] = MAX(hi[k], hi[0]);
+	}
+	*ret_least = lo[0];
+	*ret_greatest = hi[0];
 }
 
+/* v is padded: what lies behind its values may be read. */
 static int index_of(double value, const double *v)
 {
 	int i = 0;
 
+	while (!((v[i] == value) | (v[i + 1] == value) | (v[i + 2] == value) | (v[i + 3] == value)))
+		i += LANES;
 	while (v[i] != value)
 		i++;
 	return i;
@@ -197,9 +201,11 @@ static void visit_borders(struct search *s, struct tally *t, int from, int to, s
 		}
 	} else if (inside > 0) {
 		extremes(v, inside, &lo, &hi);
-		c = border_candidate(s, from + index_of(lo, v), lo);
-		offer(s, best, &c);
-		offer(s, &t->wish, &c);
+		if (lo <= t->cutoff) {
+			c = border_candidate(s, from + index_of(lo, v), lo);
+			offer(s, best, &c);
+			offer(s, &t->wish, &c);
+		}
 		if (t->worst.region == PLANNER_NO_REGION || hi >= t->worst.objective) {
 			c = border_candidate(s, from + index_of(hi, v), hi);
 			offer_worst(s, &t->worst, &c);
@@ -262,6 +268,7 @@ static int find_options(struct search *s, struct tally *t, struct candidate list
 		if (at < PLANNER_MAX_OPTIONS)
 			list[at] = best;
 		n = MIN(n + 1, PLANNER_MAX_OPTIONS);
+		t->cutoff = n == PLANNER_MAX_OPTIONS ? list[n - 1].objective : INFINITY;
 	}
 	while (n > 0 && n < PLANNER_MAX_OPTIONS) {
 		struct tally more = TALLY_INIT;

@@ -52,13 +52,23 @@ static bool stand_in(const struct search *s, enum signal sig, double *ret)
 	return n > 0;
 }
 
+/* A job's candidates are compared with one error: that of the least certain forecast among its regions. */
+static double carbon_error(const struct search *s)
+{
+	int32_t error = 0;
+
+	for (int i = 0; i < s->job->n_regions; i++)
+		error = MAX(error, s->signals->regions[s->job->regions[i]].carbon_error_mg_per_kwh);
+	return error ? error : s->signals->carbon_error_mg_per_kwh;
+}
+
 static void search_weigh(struct search *s)
 {
 	const struct planner_job *job = s->job;
 	double w[4], duration = (double)job->duration_ms;
 	double scale[N_SIGNALS] = { s->round->carbon_scale, s->round->price_scale, -1000 };
-	double error[N_SIGNALS] = { s->signals->carbon_error_mg_per_kwh,
-				    s->round->price_scale * s->signals->price_error_permille / 1000, 0 };
+	double error[N_SIGNALS] = { carbon_error(s), s->round->price_scale * s->signals->price_error_permille / 1000,
+				    0 };
 	bool known = false, wanted = false;
 
 	weights_of(job, w);
@@ -169,9 +179,9 @@ static inline double share(const double *from, const double *to, double slot_ms,
  * The kernel, over successive borders. A count that is a multiple of SEARCH_PAD leaves no rest, which is what compilers
  * want before they turn a loop into vector instructions at -O2; all arrays are padded for it.
  */
-static void add_shares(double *restrict v, int n, const double *restrict delay, double constant,
-		       const double *restrict carbon, double k_carbon, const double *restrict price, double k_price,
-		       ptrdiff_t whole, double slot_ms, double part_ms)
+static WIDE_VECTORS void add_shares(double *restrict v, int n, const double *restrict delay, double constant,
+				    const double *restrict carbon, double k_carbon, const double *restrict price,
+				    double k_price, ptrdiff_t whole, double slot_ms, double part_ms)
 {
 	const double *carbon_to = carbon + whole, *price_to = price + whole;
 

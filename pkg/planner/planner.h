@@ -61,8 +61,9 @@ struct planner_region {
 	const int32_t *carbon_mg_per_kwh;
 	const int32_t *price_micros_per_kwh;
 	const int32_t *renewable_permille;
-	int64_t power_limit_milliwatts; /* for all jobs together; 0 = none */
-	bool power_limit_hard;          /* else the deadline and critical jobs may exceed it */
+	int32_t carbon_error_mg_per_kwh; /* of its forecast; 0 = the round's. The largest of a job's regions counts */
+	int64_t power_limit_milliwatts;  /* for all jobs together; 0 = none */
+	bool power_limit_hard;           /* else the deadline and critical jobs may exceed it */
 };
 
 struct planner_signals {

@@ -2,14 +2,14 @@
 /*
  * How long one job's choice takes: 18 regions, 96 starts in each, after the round's prefix sums. Jobs differ from call
  * to call so that nothing is learnt by heart; CPU time of this thread, the median of the batches' means, and of three
- * runs.
+ * runs. And how long plans with pauses take: one region, a week of half hours, k slots of work.
  */
 #include <math.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/rand.h"
-#include "planner/planner.h"
+#include "planner/interrupt.h"
 
 #define REGIONS 18
 #define STARTS 96
@@ -17,7 +17,8 @@
 #define JOBS 64
 #define BATCHES 301
 #define RUNS 3
-#define LIMIT_US 5
+#define LIMIT_US 2
+#define WEEK_SLOTS 336
 
 struct world {
 	int32_t carbon[REGIONS][SLOTS], price[REGIONS][SLOTS], renewable[REGIONS][SLOTS];
@@ -116,6 +117,51 @@ static void world_limit(struct world *w, bool on)
 		w->jobs[j].max_carbon.enforcement = on ? PLANNER_LIMIT_SOFT : PLANNER_LIMIT_NONE;
 }
 
+/* Pauses that are free, that cost energy, and that are limited and cost time too. */
+enum pauses { FREE_PAUSES, COSTLY_PAUSES, COUNTED_PAUSES };
+
+static double plan_us(int k, enum pauses pauses)
+{
+	static double us[BATCHES], cost[WEEK_SLOTS];
+	const double *columns = cost;
+	struct slots slots = { .slot_ms = SLOT_MS, .n = WEEK_SLOTS, .n_regions = 1, .cost = &columns };
+	struct interrupt_job job = { .finish_by_ms = WEEK_SLOTS * SLOT_MS,
+				     .duration_ms = k * SLOT_MS,
+				     .restart_slots = pauses == FREE_PAUSES ? 0 : 0.2,
+				     .checkpoint_ms = pauses == COUNTED_PAUSES ? 5 * MINUTE_MS : 0,
+				     .max_interruptions = pauses == COUNTED_PAUSES ? 4 : INTERRUPT_ANY,
+				     .region = PLANNER_NO_REGION };
+	struct interrupt_plan plan;
+	struct arena arena;
+	uint64_t seed = 1;
+
+	arena_init(&arena, 65536, 1 << 20);
+	for (int b = 0; b < BATCHES; b++) {
+		double begin;
+
+		for (int i = 0; i < WEEK_SLOTS; i++)
+			cost[i] = 1 + 0.5 * sin(i * 2 * M_PI / 48) + 0.1 * rand_normal(&seed);
+		arena_reset(&arena);
+		begin = cpu_us();
+		if (!interrupt_plan(&slots, &job, &arena, &plan))
+			printf("# no plan: the bench measures nothing\n");
+		us[b] = cpu_us() - begin;
+	}
+	arena_release(&arena);
+	qsort(us, BATCHES, sizeof(us[0]), compare);
+	return us[BATCHES / 2];
+}
+
+static void bench_interrupt(void)
+{
+	static const int work[] = { 24, 168 };
+
+	for (size_t i = 0; i < ARRAY_LEN(work); i++)
+		printf("bench planner-interrupt slots=%d k=%d free_us=%.1f costly_us=%.1f counted_us=%.1f limit=%s\n",
+		       WEEK_SLOTS, work[i], plan_us(work[i], FREE_PAUSES), plan_us(work[i], COSTLY_PAUSES),
+		       plan_us(work[i], COUNTED_PAUSES), work[i] <= 24 ? "50us" : "1000us");
+}
+
 int main(void)
 {
 	struct world *w = xcalloc(1, sizeof(*w));
@@ -145,6 +191,7 @@ int main(void)
 	printf("bench planner-one candidates=%d median_us=%.2f p99_us=%.2f checked_us=%.2f init_us=%.0f limit=%dus\n",
 	       REGIONS * STARTS, plain[RUNS / 2].median, plain[RUNS / 2].p99, checked[RUNS / 2].median, init_us,
 	       LIMIT_US);
+	bench_interrupt();
 	arena_release(&arena);
 	free(w);
 	return 0;

@@ -118,6 +118,15 @@ static void test_moves_only_by_more_than_the_noise(void **state)
 	w->signals.carbon_error_mg_per_kwh = 14999;
 	r = choose(w, &job);
 	assert_choice(&r, PLANNER_CHOSEN, 0, SLOT(2));
+	/* A forecast that is trusted less has an error of its own; one that is trusted more makes the others no better.
+	 */
+	w->regions[0].carbon_error_mg_per_kwh = 15001;
+	r = choose(w, &job);
+	assert_choice(&r, PLANNER_KEPT, 0, T0);
+	w->regions[0].carbon_error_mg_per_kwh = 14000;
+	r = choose(w, &job);
+	assert_choice(&r, PLANNER_CHOSEN, 0, SLOT(2));
+	w->regions[0].carbon_error_mg_per_kwh = 0;
 
 	/* The price's error is a part of its scale, and each error counts by its weight. */
 	job.weight_cost = 3;

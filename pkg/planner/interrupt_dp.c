@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dynamic programme: for each border, plane (moves so far, region, pauses so far) and number of whole slots run,
+ * the least cost of having got there running (`on`, the segment being long enough to pause) or idle (`off`).
+ */
+#include <math.h>
+
+#include "planner/interrupt_internal.h"
+
+/* How the running and the idle state were reached, else by going on as before. One byte tells both. */
+enum how { HOW_STARTED = 1, HOW_ORIGIN = 2, HOW_PAUSED = 4, HOW_ARRIVED = 8, HOW_NEXT = 16 };
+
+#define FROM_ON 128 /* of the byte that names the region's index of a move */
+#define RANKS 2     /* a move goes elsewhere, so that the best region to leave is not always it */
+
+struct table {
+	const struct interrupt_grid *g;
+	int width, ring; /* states of a plane; borders that `off` and `away` remember */
+	size_t planes, origins;
+	double *on;   /* [plane][width], at the border at hand */
+	double *off;  /* [border % ring][plane][width] */
+	double *away; /* [border % ring][layer][pauses][rank][width]: leaving from the best region, and the next best */
+	uint8_t *how; /* [border - first][plane][width] */
+	uint8_t *from; /* [border - first][layer][pauses][rank][width] */
+};
+
+struct state {
+	bool on;
+	bool leaving; /* idle, before arrivals at that border */
+	int layer, r, j, border, m;
+};
+
+struct finish {
+	double cost;
+	struct state at;
+	bool direct; /* from off: the last segment is as short as it may be */
+};
+
+static size_t plane_of(const struct table *t, int layer, int r, int j)
+{
+	return ((size_t)layer * (size_t)t->g->n_regions + (size_t)r) * (size_t)t->g->counts + (size_t)j;
+}
+
+static size_t origin_of(const struct table *t, int layer, int j, int rank)
+{
+	return ((size_t)layer * (size_t)t->g->counts + (size_t)j) * RANKS + (size_t)rank;
+}
+
+static double *on_of(const struct table *t, int layer, int r, int j)
+{
+	return t->on + plane_of(t, layer, r, j) * (size_t)t->width;
+}
+
+static double *off_of(const struct table *t, int border, int layer, int r, int j)
+{
+	return t->off + ((size_t)(border % t->ring) * t->planes + plane_of(t, layer, r, j)) * (size_t)t->width;
+}
+
+static double *away_of(const struct table *t, int border, int layer, int j, int rank)
+{
+	return t->away + ((size_t)(border % t->ring) * t->origins + origin_of(t, layer, j, rank)) * (size_t)t->width;
+}
+
+static uint8_t *how_of(const struct table *t, int border, int layer, int r, int j)
+{
+	size_t row = (size_t)(border - t->g->first);
+
+	return t->how + (row * t->planes + plane_of(t, layer, r, j)) * (size_t)t->width;
+}
+
+static uint8_t *from_of(const struct table *t, int border, int layer, int j, int rank)
+{
+	size_t row = (size_t)(border - t->g->first);
+
+	return t->from + (row * t->origins + origin_of(t, layer, j, rank)) * (size_t)t->width;
+}
+
+static double *infinities(size_t n)
+{
+	double *v = xmalloc(n * sizeof(*v));
+
+	for (size_t i = 0; i < n; i++)
+		v[i] = INFINITY;
+	return v;
+}
+
+static void table_init(struct table *t, const struct interrupt_grid *g)
+{
+	size_t rows = (size_t)(g->end - g->first) + 1, width = (size_t)g->full[g->counts - 1] + 1;
+
+	*t = (struct table){ .g = g, .width = (int)width, .ring = g->run + g->move + 1 };
+	t->planes = (size_t)(g->layers * g->n_regions * g->counts);
+	t->origins = (size_t)((g->layers - 1) * g->counts) * RANKS;
+	t->on = infinities(t->planes * width);
+	t->off = infinities((size_t)t->ring * t->planes * width);
+	t->away = infinities((size_t)t->ring * t->origins * width + 1);
+	t->how = xcalloc(rows * t->planes, width);
+	t->from = xcalloc(rows * t->origins + 1, width);
+}
+
+static void table_release(struct table *t)
+{
+	free(t->on);
+	free(t->off);
+	free(t->away);
+	free(t->how);
+	free(t->from);
+}
+
+/* The job's state at the first border, when it did not run in the head. */
+static void begin_idle(const struct table *t)
+{
+	const struct interrupt_grid *g = t->g;
+	const struct interrupt_job *job = g->job;
+	int pausing = job->running && g->counted ? 1 : 0;
+
+	for (int r = 0; r < g->n_regions; r++) {
+		if (job->region == PLANNER_NO_REGION || job->region == g->regions[r])
+			off_of(t, g->first, 0, r, pausing)[0] = 0;
+	}
+}
+
+/* The state after the head and the whole slots that must follow it. */
+static void begin_running(const struct table *t, int border)
+{
+	const struct interrupt_grid *g = t->g;
+	const struct interrupt_job *job = g->job;
+
+	for (int r = 0; r < g->n_regions; r++) {
+		const struct slot_sums *sums = &g->sums[g->regions[r]];
+
+		if ((job->region != PLANNER_NO_REGION && job->region != g->regions[r]) ||
+		    (border > g->first && sums->shut[g->first] < border))
+			continue;
+		on_of(t, 0, r, 0)[g->head_run] =
+			interrupt_head_cost(g, g->regions[r]) + sums->sum[border] - sums->sum[g->first];
+		how_of(t, border, 0, r, 0)[g->head_run] |= HOW_ORIGIN;
+	}
+}
+
+static void stay_or_pause(double *restrict off, const double *restrict stay, const double *restrict on,
+			  uint8_t *restrict how, int n)
+{
+	for (int m = 0; m <= n; m++) {
+		bool pause = on[m] < stay[m];
+
+		off[m] = pause ? on[m] : stay[m];
+		how[m] = pause ? HOW_PAUSED : 0;
+	}
+}
+
+static void step_off(const struct table *t, int border, int layer, int r, int j)
+{
+	const struct interrupt_grid *g = t->g;
+	const double *stay = off_of(t, border - 1, layer, r, j);
+	const double *on = g->counted && j == 0 ? NULL : on_of(t, layer, r, g->counted ? j - 1 : j);
+	double *off = off_of(t, border, layer, r, j);
+	uint8_t *how = how_of(t, border, layer, r, j);
+	int n = g->full[j];
+
+	if (!on) {
+		memcpy(off, stay, (size_t)(n + 1) * sizeof(*off));
+		return;
+	}
+	stay_or_pause(off, stay, on, how, n);
+}
+
+static void arrive(const struct table *t, int border, int layer, int r, int j)
+{
+	const struct interrupt_grid *g = t->g;
+	int left = border - g->move;
+	const double *away, *next;
+	const uint8_t *from;
+	double *off = off_of(t, border, layer, r, j);
+	uint8_t *how = how_of(t, border, layer, r, j);
+
+	if (left < g->first)
+		return;
+	away = away_of(t, left, layer - 1, j, 0);
+	next = away_of(t, left, layer - 1, j, 1);
+	from = from_of(t, left, layer - 1, j, 0);
+	for (int m = 0; m <= g->full[j]; m++) {
+		bool here = (from[m] & (FROM_ON - 1)) == r;
+		double cost = (here ? next[m] : away[m]) + g->job->move_cost;
+
+		if (cost >= off[m])
+			continue;
+		off[m] = cost;
+		how[m] |= here ? HOW_ARRIVED | HOW_NEXT : HOW_ARRIVED;
+	}
+}
+
+/* States m = from .. to, each by going on from m - 1 or by starting from off[m - run]. Bytes may alias all: hence. */
+static void go_on_or_start(double *restrict on, const double *restrict off, uint8_t *restrict how, int from, int to,
+			   int run, double slot, double start)
+{
+	for (int m = to; m >= from; m--) {
+		double going = on[m - 1] + slot, starting = off[m - run] + start;
+		bool starts = starting < going;
+
+		on[m] = starts ? starting : going;
+		how[m] |= starts ? HOW_STARTED : 0;
+	}
+}
+
+static void step_on(const struct table *t, int border, int layer, int r, int j)
+{
+	const struct interrupt_grid *g = t->g;
+	const struct slot_sums *sums = &g->sums[g->regions[r]];
+	double *on = on_of(t, layer, r, j), c = sums->shut[border - 1] >= border ? sums->cost[border - 1] : INFINITY;
+	uint8_t *how = how_of(t, border, layer, r, j);
+	int from = border - g->run, n = g->full[j];
+	bool fresh = layer == 0 && g->job->region == PLANNER_NO_REGION && !g->head;
+
+	if (from >= g->first && sums->shut[from] >= border && n >= g->run) {
+		const double *off = off_of(t, from, layer, r, j);
+		double run = sums->sum[border] - sums->sum[from];
+		double restart = run + interrupt_restart(g->job, sums->cost[from]);
+
+		go_on_or_start(on, off, how, g->run + 1, n, g->run, c, restart);
+		go_on_or_start(on, off, how, g->run, g->run, g->run, c, fresh ? run : restart);
+		n = g->run - 1;
+	}
+	for (int m = n; m > 0; m--)
+		on[m] = on[m - 1] + c;
+	on[0] = INFINITY;
+}
+
+/* Where leaving that layer is cheapest from. Leaving while running is a pause. */
+static void step_away(const struct table *t, int border, int layer, int j)
+{
+	const struct interrupt_grid *g = t->g;
+	double *away = away_of(t, border, layer, j, 0), *next = away_of(t, border, layer, j, 1);
+	uint8_t *from = from_of(t, border, layer, j, 0), *next_from = from_of(t, border, layer, j, 1);
+
+	for (int m = 0; m <= g->full[j]; m++)
+		away[m] = next[m] = INFINITY;
+	for (int r = 0; r < g->n_regions; r++) {
+		const double *off = off_of(t, border, layer, r, j);
+		const double *on = g->counted && j == 0 ? NULL : on_of(t, layer, r, g->counted ? j - 1 : j);
+
+		for (int m = 0; m <= g->full[j]; m++) {
+			bool pause = on && on[m] < off[m];
+			double cost = pause ? on[m] : off[m];
+			uint8_t here = (uint8_t)(pause ? r | FROM_ON : r);
+
+			if (cost < away[m]) {
+				next[m] = away[m];
+				next_from[m] = from[m];
+				away[m] = cost;
+				from[m] = here;
+			} else if (cost < next[m]) {
+				next[m] = cost;
+				next_from[m] = here;
+			}
+		}
+	}
+}
+
+static void offer_finish(struct finish *best, double cost, bool direct, const struct state *at)
+{
+	if (cost >= best->cost)
+		return;
+	*best = (struct finish){ cost, *at, direct };
+}
+
+static void try_finish(const struct table *t, int border, struct finish *best)
+{
+	const struct interrupt_grid *g = t->g;
+
+	for (size_t p = 0; p < t->planes; p++) {
+		int j = (int)p % g->counts, r = (int)p / g->counts % g->n_regions;
+		int layer = (int)p / g->counts / g->n_regions, region = g->regions[r];
+		const struct slot_sums *sums = &g->sums[region];
+		int m = g->full[j] + 1 - g->run, last = border + g->run - 1;
+		bool fresh = layer == 0 && g->job->region == PLANNER_NO_REGION && !g->head && m == 0;
+		double cost = on_of(t, layer, r, j)[g->full[j]];
+
+		if (cost < INFINITY)
+			offer_finish(best, cost + interrupt_last_cost(g, region, border, g->part_ms[j]), false,
+				     &(struct state){ true, false, layer, r, j, border, g->full[j] });
+		if (m < 0 || last > g->end || last >= g->s->n || sums->shut[border] <= last ||
+		    (g->run - 1) * g->s->slot_ms + g->part_ms[j] < g->job->min_run_ms)
+			continue;
+		cost = off_of(t, border, layer, r, j)[m] + sums->sum[last] - sums->sum[border] +
+		       (fresh ? 0 : interrupt_restart(g->job, sums->cost[border]));
+		offer_finish(best, cost + interrupt_last_cost(g, region, last, g->part_ms[j]), true,
+			     &(struct state){ false, false, layer, r, j, border, m });
+	}
+}
+
+/* Arrivals come last: who has just come does not leave again without having been there. */
+static void step(const struct table *t, int border)
+{
+	const struct interrupt_grid *g = t->g;
+
+	for (int layer = 0; layer < g->layers; layer++) {
+		for (int r = 0; r < g->n_regions && border > g->first; r++) {
+			for (int j = 0; j < g->counts; j++)
+				step_off(t, border, layer, r, j);
+			for (int j = 0; j < g->counts; j++)
+				step_on(t, border, layer, r, j);
+		}
+		if (layer == 0 && g->head && border == g->first + g->head_run)
+			begin_running(t, border);
+		for (int j = 0; j < g->counts && layer + 1 < g->layers; j++)
+			step_away(t, border, layer, j);
+		for (int p = 0; p < g->n_regions * g->counts && layer > 0; p++)
+			arrive(t, border, layer, p / g->counts, p % g->counts);
+	}
+}
+
+static uint8_t how_at(const struct table *t, const struct state *x)
+{
+	uint8_t how = how_of(t, x->border, x->layer, x->r, x->j)[x->m];
+
+	return x->leaving ? how & (uint8_t)~HOW_ARRIVED : how;
+}
+
+/* One step back; true if a segment begins or ends at the border of the state it came from or goes to. */
+static bool step_back(const struct table *t, struct state *x)
+{
+	const struct interrupt_grid *g = t->g;
+	uint8_t how = how_at(t, x);
+	int left = x->border - g->move, j = x->j;
+
+	if (x->on && (how & HOW_STARTED)) {
+		x->on = false;
+		x->border -= g->run;
+		x->m -= g->run;
+		return true;
+	}
+	if (!x->on && (how & HOW_ARRIVED)) {
+		uint8_t from = from_of(t, left, x->layer - 1, j, how & HOW_NEXT ? 1 : 0)[x->m];
+
+		*x = (struct state){
+			from & FROM_ON, !(from & FROM_ON), x->layer - 1, from & (FROM_ON - 1), j, left, x->m
+		};
+		x->j -= x->on && g->counted;
+		return x->on;
+	}
+	x->border--;
+	x->leaving = false;
+	if (x->on) {
+		x->m--;
+	} else if (how & HOW_PAUSED) {
+		x->on = true;
+		x->j -= g->counted;
+		return true;
+	}
+	return false;
+}
+
+static bool is_origin(const struct table *t, const struct state *x)
+{
+	uint8_t how = how_at(t, x);
+
+	return x->on ? (how & HOW_ORIGIN) != 0 : x->border == t->g->first && !(how & HOW_ARRIVED);
+}
+
+static void trace(const struct table *t, const struct finish *f, struct interrupt_way *way)
+{
+	const struct interrupt_grid *g = t->g;
+	struct state x = f->at;
+	int last = f->direct ? x.border + g->run - 1 : x.border, n = 0;
+	struct planner_segment *v = way->segments, part;
+
+	v[n] = (struct planner_segment){ g->regions[x.r], 1, slots_start_ms(g->s, x.border),
+					 slots_start_ms(g->s, last) + g->part_ms[x.j] };
+	n += f->direct;
+	while (!is_origin(t, &x)) {
+		if (!step_back(t, &x))
+			continue;
+		if (x.on) {
+			v[n] = (struct planner_segment){ g->regions[x.r], 1, 0, slots_start_ms(g->s, x.border) };
+		} else {
+			v[n].start_ms = slots_start_ms(g->s, x.border);
+			n++;
+		}
+	}
+	if (x.on) {
+		v[n].start_ms = g->job->earliest_ms;
+		n++;
+	}
+	for (int i = 0; i < n / 2; i++) {
+		part = v[i];
+		v[i] = v[n - 1 - i];
+		v[n - 1 - i] = part;
+	}
+	way->n_segments = n;
+	way->cost = f->cost;
+}
+
+void interrupt_search(const struct interrupt_grid *g, struct interrupt_way *way)
+{
+	_cleanup_(table_release) struct table t;
+	struct finish best = { .cost = way->cost };
+
+	table_init(&t, g);
+	if (!g->head)
+		begin_idle(&t);
+	for (int border = g->first; border <= g->end; border++) {
+		step(&t, border);
+		try_finish(&t, border, &best);
+	}
+	if (best.cost < way->cost)
+		trace(&t, &best, way);
+}
