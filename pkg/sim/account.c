@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accounts by the truth, and lower bounds. */
+#include "sim/account.h"
+
+#include <math.h>
+
+#include "sim/internal.h"
+
+void account_run(const struct scenario *s, int zone, int64_t start_ms, int64_t end_ms, double watts, double restart_wh,
+		 struct figures *ret)
+{
+	const struct signals *truth = s->truth;
+	double unit[SIGNAL_KINDS] = { 1e-3, 1e-6 }, sum[SIGNAL_KINDS];
+
+	for (int k = 0; k < SIGNAL_KINDS; k++) {
+		double v = NAN;
+
+		if (!signals_integral(truth, zone, (enum signal_kind)k, start_ms, end_ms, &v))
+			v = NAN;
+		sum[k] = v * watts * unit[k];
+		if (restart_wh > 0)
+			sum[k] += truth->zones[zone].column[k].value[(start_ms - truth->start_ms) / truth->step_ms] *
+				  restart_wh * unit[k];
+	}
+	*ret = (struct figures){
+		.energy_wh = watts * (double)(end_ms - start_ms) / (double)HOUR_MS + restart_wh,
+		.carbon_g = sum[SIGNAL_CARBON],
+		.cost = sum[SIGNAL_PRICE],
+	};
+}
+
+double account_objective(const struct price_of *p, const struct figures *f)
+{
+	double v = 0;
+
+	/* k is per g/kWh and per currency/MWh. */
+	if (p->k[SIGNAL_CARBON] != 0)
+		v += p->k[SIGNAL_CARBON] * f->carbon_g;
+	if (p->k[SIGNAL_PRICE] != 0)
+		v += p->k[SIGNAL_PRICE] * f->cost * 1e3;
+	return v;
+}
+
+/* Objective per kWh of step i in that zone; INFINITY if it is not known. */
+static double step_cost(const struct scenario *s, const struct price_of *p, int zone, int64_t i)
+{
+	double c = 0;
+
+	for (int k = 0; k < SIGNAL_KINDS; k++)
+		if (p->k[k] != 0)
+			c += p->k[k] * s->truth->zones[zone].column[k].value[i];
+	return isnan(c) ? INFINITY : c;
+}
+
+/* Sums of step costs of the window, so that a block's cost is two look-ups. */
+struct window {
+	const struct signals *truth;
+	int64_t first;
+	int n;
+	double *cost, *sum;
+	int *unknown;
+};
+
+static void window_init(struct window *w, const struct scenario *s, const struct task *t, const struct price_of *p,
+			int zone, struct arena *arena)
+{
+	const struct signals *g = s->truth;
+	int64_t end_ms = MIN(t->latest_start_ms + t->job->duration_ms, signals_end_ms(g));
+
+	w->truth = g;
+	w->first = (t->start_min_ms - g->start_ms) / g->step_ms;
+	w->n = (int)((end_ms - g->start_ms + g->step_ms - 1) / g->step_ms - w->first);
+	w->cost = arena_array(arena, (size_t)w->n + 1, double);
+	w->sum = arena_array(arena, (size_t)w->n + 1, double);
+	w->unknown = arena_array(arena, (size_t)w->n + 1, int);
+	for (int i = 0; i < w->n; i++) {
+		w->cost[i] = step_cost(s, p, zone, w->first + i);
+		w->sum[i + 1] = w->sum[i] + (w->cost[i] < INFINITY ? w->cost[i] : 0);
+	}
+	w->unknown[w->n] = w->n;
+	for (int i = w->n - 1; i >= 0; i--)
+		w->unknown[i] = w->cost[i] < INFINITY ? w->unknown[i + 1] : i;
+}
+
+static double until(const struct window *w, int64_t t_ms)
+{
+	int64_t since = t_ms - w->truth->start_ms - w->first * w->truth->step_ms;
+	int64_t i = since / w->truth->step_ms, into = since % w->truth->step_ms;
+
+	return w->sum[i] + (into ? (double)into / (double)w->truth->step_ms * (w->sum[i + 1] - w->sum[i]) : 0);
+}
+
+/* Mean cost of a block, and its delay; INFINITY if not all is known. */
+static double block_cost(const struct window *w, const struct task *t, const struct price_of *p, int64_t start_ms)
+{
+	int64_t d = t->job->duration_ms, origin = w->truth->start_ms + w->first * w->truth->step_ms;
+	int64_t i = (start_ms - origin) / w->truth->step_ms;
+
+	if (start_ms < t->start_min_ms || start_ms > t->latest_start_ms ||
+	    origin + w->unknown[i] * w->truth->step_ms < start_ms + d)
+		return INFINITY;
+	return (until(w, start_ms + d) - until(w, start_ms)) * (double)w->truth->step_ms / (double)d +
+	       p->delay_per_ms * (double)(start_ms - t->start_min_ms);
+}
+
+/* The cost is linear between the starts at which an end of the block meets a step. */
+static double best_block(const struct window *w, const struct task *t, const struct price_of *p)
+{
+	int64_t step = w->truth->step_ms, border = w->truth->start_ms + w->first * step, shift;
+	double best = fmin(block_cost(w, t, p, t->start_min_ms), block_cost(w, t, p, t->latest_start_ms));
+
+	shift = t->job->duration_ms % step;
+	for (int i = 0; i <= w->n; i++, border += step) {
+		best = fmin(best, block_cost(w, t, p, border));
+		if (shift)
+			best = fmin(best, block_cost(w, t, p, border + step - shift));
+	}
+	return best;
+}
+
+struct moment {
+	double cost, ms;
+};
+
+static int cheaper(const void *pa, const void *pb)
+{
+	const struct moment *a = pa, *b = pb;
+
+	return (a->cost > b->cost) - (a->cost < b->cost);
+}
+
+/* The cheapest moments, wherever they are. */
+static double best_moments(const struct window *w, int n_zones, const struct task *t, struct arena *arena)
+{
+	int64_t step = w->truth->step_ms, border = w->truth->start_ms + w->first * step;
+	int64_t finish_ms = t->latest_start_ms + t->job->duration_ms;
+	double left = (double)t->job->duration_ms, sum = 0;
+	struct moment *m = arena_array(arena, (size_t)w->n + 1, struct moment);
+
+	for (int i = 0; i < w->n; i++, border += step) {
+		m[i].cost = INFINITY;
+		for (int z = 0; z < n_zones; z++)
+			m[i].cost = fmin(m[i].cost, w[z].cost[i]);
+		m[i].ms = (double)(MIN(border + step, finish_ms) - MAX(border, t->start_min_ms));
+	}
+	qsort(m, (size_t)w->n, sizeof(*m), cheaper);
+	for (int i = 0; i < w->n && left > 0 && m[i].cost < INFINITY; i++) {
+		double ms = fmin(left, m[i].ms);
+
+		sum += ms * m[i].cost;
+		left -= ms;
+	}
+	return left > 0 ? INFINITY : sum / (double)t->job->duration_ms;
+}
+
+/* kWh * objective at its least, of any plan of levels. Pauses are allowed and free: a bound all the more. */
+static double best_levels(const struct window *w, int n_zones, const struct task *t, struct arena *arena)
+{
+	const struct job *job = t->job;
+	const double **cost = arena_array(arena, (size_t)n_zones, const double *);
+	int64_t step = w->truth->step_ms;
+	double work = job->scale.throughput[job->scale.max] * (double)job->duration_ms / (double)step;
+	struct slots slots = { .first_ms = w->truth->start_ms + w->first * step,
+			       .slot_ms = step,
+			       .n = MIN(w->n, PLANNER_MAX_SLOTS),
+			       .n_regions = n_zones,
+			       .cost = cost };
+	struct interrupt_job as = { .earliest_ms = t->start_min_ms,
+				    .finish_by_ms = t->latest_start_ms + job->duration_ms,
+				    .duration_ms = job->duration_ms,
+				    .max_interruptions = INTERRUPT_ANY,
+				    .region = PLANNER_NO_REGION };
+	struct elastic_plan plan;
+
+	for (int z = 0; z < n_zones; z++)
+		cost[z] = w[z].cost;
+	/* elastic_plan() looks at one zone at a time; the bound of a job that may move is that of the least of both. */
+	for (int z = 1; z < n_zones; z++)
+		for (int i = 0; i < slots.n; i++)
+			w[0].cost[i] = fmin(w[0].cost[i], w[z].cost[i]);
+	slots.n_regions = 1;
+	if (w->n > PLANNER_MAX_SLOTS || !elastic_plan(&slots, &as, work, &job->scale, true, arena, &plan))
+		return INFINITY;
+	return plan.bound * (double)step / (double)job->duration_ms;
+}
+
+double account_bound(const struct scenario *s, const struct task *t, const struct price_of *p, struct arena *arena)
+{
+	int n_zones = s->policy == POLICY_NOW ? 1 : t->job->n_zones;
+	struct window *w = arena_array(arena, (size_t)n_zones, struct window);
+	double best = INFINITY;
+
+	for (int z = 0; z < n_zones; z++)
+		window_init(&w[z], s, t, p, t->job->zones[z], arena);
+	if (policy_may_scale(s, t->job)) {
+		best = best_levels(w, n_zones, t, arena);
+	} else if (policy_may_pause(s, t->job)) {
+		best = best_moments(w, n_zones, t, arena);
+	} else {
+		for (int z = 0; z < n_zones; z++)
+			best = fmin(best, best_block(&w[z], t, p));
+	}
+	return best < INFINITY ? best * t->job->power_w / 1000 * (double)t->job->duration_ms / (double)HOUR_MS : NAN;
+}
