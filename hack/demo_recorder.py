@@ -13,6 +13,7 @@ from typing import Any
 
 MAX_BODY = 8 * 1024 * 1024
 TIMEOUT = 10.0
+PASSED = ("Content-Type", "Location", "Retry-After", "Cache-Control")
 
 
 class Recorder:
@@ -45,13 +46,14 @@ class Recorder:
         """One request: ask upstream with the caller's own Host (links to further pages are made from it)."""
         now_ms = int(self._now() * 1000)
         connection = http.client.HTTPConnection("127.0.0.1", self.upstream, timeout=TIMEOUT)
+        passed: dict[str, str] = {}
         try:
             connection.request("GET", handler.path, headers={"Host": handler.headers.get("Host", "localhost")})
             response = connection.getresponse()
-            status, kind = response.status, response.getheader("Content-Type", "application/json")
-            body = response.read(MAX_BODY)
+            status, body = response.status, response.read(MAX_BODY)
+            passed = {name: value for name in PASSED if (value := response.getheader(name))}
         except OSError as error:
-            status, kind, body = 502, "text/plain", f"gridreplay: {error}".encode()
+            status, body = 502, f"gridreplay: {error}".encode()
         finally:
             connection.close()
         record = {"now_ms": now_ms, "target": handler.path, "status": status, "body": body.decode(errors="replace")}
@@ -59,7 +61,8 @@ class Recorder:
             self._file.write(json.dumps(record) + "\n")
             self._file.flush()
         handler.send_response(status)
-        handler.send_header("Content-Type", kind)
+        for name, value in passed.items():
+            handler.send_header(name, value)
         handler.send_header("Content-Length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body)

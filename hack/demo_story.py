@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cluster import ClusterError
+from demo_grid import Watch
 from demo_table import clock_time, state
 from demo_world import NAMESPACE, World, parse_time, rfc3339
 
@@ -123,9 +124,13 @@ class Story:
     acts: Sequence[Act] = ACTS
     submitted: set[str] = field(default_factory=set)
     reasons: dict[str, set[str]] = field(default_factory=dict)
+    watch: Watch = field(init=False)
     _told: dict[str, int] = field(default_factory=dict)
     _placed: set[str] = field(default_factory=set)
-    _last_line: float = 0.0
+    _last_line: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.world, self.line, self.tell)
 
     def line(self, name: str, text: str) -> None:
         """With the time at which we heard of it: Kubernetes' own stamps are whole seconds, four minutes here."""
@@ -142,6 +147,7 @@ class Story:
                 raise ClusterError(f"not finished after {PATIENCE:.0f} s: {', '.join(waiting) or 'nothing submitted'}")
             self.submit_due()
             self.tell_news()
+            self.watch.look()
             time.sleep(POLL)
         self.tell_news()
 
@@ -191,7 +197,7 @@ class Story:
             )
             for name, job in jobs.items()
         }
-        wrong = []
+        wrong = self.watch.judge()
         for act in self.acts:
             try:
                 fine = act.check(facts)
@@ -215,6 +221,7 @@ class Story:
                 "nodes": world.list("/api/v1/nodes"),
                 "jobs": world.list(f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs"),
                 "pods": world.list(f"/api/v1/namespaces/{NAMESPACE}/pods"),
+                "gridData": self.watch.record(),
                 "events": world.list(f"/api/v1/namespaces/{NAMESPACE}/events"),
                 "metrics": {name: world.metrics(name) for name in ("operator", "extender")},
             },

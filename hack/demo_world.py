@@ -18,10 +18,12 @@ from cluster import Certificates, Client, ClusterError, Component, ControlPlane,
 from demo_recorder import Recorder
 
 ROOT = Path(__file__).resolve().parent.parent
+RECORDING = ROOT / "demo" / "gb_regional_carbon_2023-02-09_3days.csv"
 BUILD = ROOT / os.environ.get("LOADSHIFT_BUILD", "build")
 START = dt.datetime(2023, 2, 9, 7, tzinfo=dt.UTC).timestamp()  # where the recording begins
 FACTOR = 240
 SEED = 1  # of the forecasts' errors
+OUTAGE = ("carbonintensity-gb", START + 3 * 3600, START + 7.5 * 3600)  # provider, and from when to when it fails
 REGIONS = (
     "north-scotland",
     "south-scotland",
@@ -67,6 +69,8 @@ class Clock:
         time.sleep(max(0.0, self.real(domain) - time.time()))
 
     def flags(self) -> list[str]:
+        if self.factor == 1:
+            return []
         return ["--clock-origin", rfc3339(self.origin), "--clock-factor", str(self.factor)]
 
 
@@ -103,6 +107,8 @@ class World:
         self.directory, self.say, self.stock_scheduler = directory, say, stock_scheduler
         self.bodies = directory / "bodies.jsonl"
         self.clock = Clock(0)
+        self.grid_url = ""  # what stands in for all providers; "" = nothing does
+        self.read_api = ""  # URL of the operator's, "" = it serves none
         self.plane: ControlPlane
         self.programs: dict[str, Component] = {}
         self._stack = contextlib.ExitStack()
@@ -160,20 +166,32 @@ class World:
 
     # -- our programs
 
-    def start_grid(self) -> None:
-        """The clock, gridreplay, and the recorder before it. The recording begins in a few seconds."""
+    def start_grid(self, outage: tuple[str, float, float] | None = None) -> None:
+        """The clock, gridreplay, and the recorder before it. The recording begins in a few seconds. In an outage every
+        answer of that provider is 500, 502 or 503."""
         self.clock = Clock.starting(START, after=3)
         replay, recorder = free_port(), free_port()
+        fault = []
+        if outage:
+            provider, begin, end = outage
+            fault = ["--fault", f"11.02@{provider}+{begin - START:.0f}s-{end - begin:.0f}s"]
         self.run(
             "gridreplay",
-            "--port", str(replay), "--seed", str(SEED), "--start", rfc3339(START),
-            "--carbon", str(ROOT / "demo" / "gb_regional_carbon_2023-02-09_3days.csv"), *self.clock.flags(),
+            "--port", str(replay), "--seed", str(SEED), "--start", rfc3339(START), "--download-host", "127.0.0.1",
+            "--carbon", str(RECORDING), *fault, *self.clock.flags(),
             ready=f"http://127.0.0.1:{replay}/_replay/requests",
         )  # fmt: skip
         self._stack.callback(Recorder(recorder, replay, self.clock.now, self.bodies).close)
         self.grid_url = f"http://127.0.0.1:{recorder}"
 
-    def start_operator(self, program: Path = BUILD / "operator") -> Path:
+    def start_live(self) -> None:
+        """Real time, and the providers themselves or what `grid_url` says."""
+        self.clock = Clock(int(time.time()), 1)
+        self.read_api = f"http://127.0.0.1:{free_port()}"
+        self.start_extender()
+        self.start_operator(data_timeout=60)
+
+    def start_operator(self, program: Path = BUILD / "operator", *, data_timeout: float = 20) -> Path:
         """The operator, not before the recording's first moment, with data of every region; gives its log."""
         self.clock.sleep_until(START)
         probes = free_port()
@@ -181,13 +199,25 @@ class World:
             str(program),
             "--kubeconfig", str(self.plane.kubeconfig_for_account("loadshift-system", "loadshift-operator")),
             "--namespace", "loadshift-system",
-            "--grid-carbon-url", self.grid_url, "--grid-octopus-url", f"{self.grid_url}/v1",
+            "--config", str(self.operator_config()),
             "--metrics-address", "127.0.0.1", "--metrics-port", str(free_port()),
             "--probes-address", "127.0.0.1", "--probes-port", str(probes), *self.clock.flags(),
             ready=f"http://127.0.0.1:{probes}/readyz",
         )  # fmt: skip
-        self.wait_for_data()
+        self.wait_for_data(data_timeout)
         return log
+
+    def operator_config(self) -> Path:
+        """A database of its own; a stand-in for the providers and a read API where they are wanted."""
+        path = self.directory / "operator.yaml"
+        lines = ["db:", f"  url: sqlite://{self.directory / 'loadshift.db'}"]
+        if self.grid_url:
+            lines += ["grid:", f"  server: {self.grid_url}"]
+        if self.read_api:
+            port = self.read_api.rpartition(":")[2]
+            lines += ["readApi:", "  enabled: true", "  address: 127.0.0.1", f"  port: {port}", "  proxied: true"]
+        path.write_text("\n".join([*lines, ""]))
+        return path
 
     def start_extender(self) -> None:
         """The extender, at the address that kube-scheduler's configuration names."""
@@ -244,9 +274,9 @@ class World:
     def jobs(self) -> list[dict[str, Any]]:
         return self.list(CAJS.format(NAMESPACE))
 
-    def submit(self, names: Iterable[str]) -> None:
-        """kubectl apply for jobs of demo/jobs."""
-        files = [word for name in names for word in ("-f", str(ROOT / "demo" / "jobs" / f"{name}.yaml"))]
+    def submit(self, names: Iterable[str], folder: Path = ROOT / "demo" / "jobs") -> None:
+        """kubectl apply for jobs of that folder."""
+        files = [word for name in names for word in ("-f", str(folder / f"{name}.yaml"))]
         self.plane.kubectl("apply", "-n", NAMESPACE, *files)
 
     def wait_for_data(self, timeout: float = 20.0) -> None:

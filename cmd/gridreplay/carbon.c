@@ -7,8 +7,7 @@
  */
 #include <math.h>
 
-#include "json/writer.h"
-#include "replay.h"
+#include "series.h"
 
 #define MAX_RANGE_MS (14 * DAY_MS)
 
@@ -40,6 +39,8 @@ static int32_t value_of(const struct request *req, int id, int slot, bool truth)
 	double sum = 0;
 	int n = 0;
 
+	if (req->fault[FAULT_FLAT])
+		slot = req->slot, truth = false;
 	for (int r = 0; r < REGIONS; r++) {
 		int32_t v;
 
@@ -54,22 +55,6 @@ static int32_t value_of(const struct request *req, int id, int slot, bool truth)
 	return n ? (int32_t)lround(sum / n) : MISSING;
 }
 
-/* Is there a window at all? The recording has begun, it is in it, within 48 h, and not swallowed by a fault. */
-static bool has_window(const struct request *req, int slot)
-{
-	const struct recording *rec = &req->replay->rec;
-	int64_t start = recording_time(rec, slot);
-
-	if (req->slot < 0 || slot < 0 || slot >= rec->n || slot - req->slot >= FORECAST_SLOTS)
-		return false;
-	if (req->fault[FAULT_SHORT] && slot - req->slot >= 31)
-		return false;
-	if (req->fault[FAULT_LATE] && start >= time_slot_floor(req->now_ms, DAY_MS) + DAY_MS)
-		return false;
-	/* The same three windows of every day, so that asking again does not help. */
-	return !(req->fault[FAULT_GAP] && slot % 48 >= 30 && slot % 48 < 33);
-}
-
 static const char *index_word(int32_t carbon)
 {
 	/* The provider's bands of 2026. */
@@ -80,24 +65,17 @@ static const char *index_word(int32_t carbon)
 			       : "very high";
 }
 
-/* Per mille of each fuel such that the factors (gas 394, coal 937, others here 0) give back the intensity. */
 static void put_mix(struct json_writer *w, const struct request *req, int32_t carbon, int slot)
 {
 	static const char *const fuels[] = { "biomass", "coal",  "imports", "gas", "nuclear",
 					     "other",   "hydro", "solar",   "wind" };
-	int hour = (int)(recording_time(&req->replay->rec, slot) % DAY_MS / HOUR_MS);
-	int share[ARRAY_LEN(fuels)] = { 0 };
-	int rest;
+	static const int place[MIX_FUELS] = { 1, 3, 4, 6, 7, 8 };
+	int share[ARRAY_LEN(fuels)] = { 0 }, mix[MIX_FUELS];
 
-	if (carbon != MISSING && carbon >= 0) {
-		share[1] = carbon > 394 ? MIN((carbon - 394) * 1000 / (937 - 394), 1000) : 0;
-		share[3] = carbon > 394 ? 1000 - share[1] : carbon * 1000 / 394;
-		rest = 1000 - share[1] - share[3];
-		share[4] = rest / 4;
-		share[6] = rest / 20;
-		share[7] = hour >= 8 && hour < 16 ? rest / 10 : 0;
-		share[8] = rest - share[4] - share[6] - share[7];
-	}
+	mix_of(carbon == MISSING ? (double)NAN : carbon,
+	       (int)(recording_time(&req->replay->rec, slot) % DAY_MS / HOUR_MS), mix);
+	for (int i = 0; i < MIX_FUELS; i++)
+		share[place[i]] = mix[i];
 	jw_array(w, "generationmix");
 	for (size_t i = 0; i < ARRAY_LEN(fuels); i++) {
 		jw_object(w, NULL);
@@ -116,22 +94,20 @@ static void put_mix(struct json_writer *w, const struct request *req, int32_t ca
 
 static void put_value(struct json_writer *w, const struct request *req, const char *key, int32_t v, int id, int slot)
 {
-	if (req->fault[FAULT_NEGATIVE] && v != MISSING && (slot + id) % 5 == 0)
-		v = -13;
-	if (req->fault[FAULT_OUTLIER] && v != MISSING && (slot + id) % 11 == 0)
-		v = v * 100 + 40000;
-	if (v == MISSING || (req->fault[FAULT_MISSING] && (slot + id) % 7 == 0))
-		jw_null(w, key);
-	else if (req->fault[FAULT_BAD_POINT] && slot == req->slot + 3)
+	struct point p = fault_point(req, Q_CARBON, slot, id, v == MISSING ? (double)NAN : v);
+
+	if (p.state == POINT_VALUE)
+		jw_i64(w, key, (int64_t)p.value);
+	else if (p.state == POINT_BAD)
 		jw_string(w, key, "n/a");
 	else
-		jw_i64(w, key, v);
+		jw_null(w, key);
 }
 
 static void put_times(struct json_writer *w, const struct request *req, int slot)
 {
 	char text[TIME_TEXT];
-	int64_t start = recording_time(&req->replay->rec, slot);
+	int64_t start = series_label(req, recording_time(&req->replay->rec, slot));
 
 	jw_string(w, "from", time_format_minute(start, text));
 	jw_string(w, "to", time_format_minute(start + SLOT_MS, text));
@@ -167,7 +143,7 @@ static void put_region_names(struct json_writer *w, const struct request *req, i
 {
 	bool aggregate = id > REGIONS;
 
-	jw_i64(w, "regionid", id);
+	jw_i64(w, "regionid", req->fault[FAULT_MAPPING] ? 100 + id : id);
 	jw_string(w, "dnoregion", aggregate ? aggregate_names[id - ENGLAND] : region_table[id - 1].dno);
 	jw_stringf(w, "shortname", "%s%s", aggregate ? aggregate_names[id - ENGLAND] : region_table[id - 1].name,
 		   req->fault[FAULT_SCHEMA] ? " (renamed)" : "");
@@ -205,7 +181,7 @@ static void national(const struct request *req, struct range range, bool mix)
 	jw_object(&w, NULL);
 	jw_array(&w, "data");
 	for (int slot = range.first; slot <= range.last; slot++) {
-		if (!has_window(req, slot))
+		if (!has_point(req, slot))
 			continue;
 		jw_object(&w, NULL);
 		put_times(&w, req, slot);
@@ -226,7 +202,7 @@ static void generation_now(const struct request *req)
 
 	jw_object(&w, NULL);
 	jw_object(&w, "data");
-	if (has_window(req, req->slot - 1)) {
+	if (has_point(req, req->slot - 1)) {
 		put_times(&w, req, req->slot - 1);
 		put_mix(&w, req, value_of(req, GB, req->slot - 1, true), req->slot - 1);
 	}
@@ -242,7 +218,7 @@ static void all_regions(const struct request *req, struct range range)
 	jw_object(&w, NULL);
 	jw_array(&w, "data");
 	for (int slot = range.first; slot <= range.last; slot++) {
-		if (!has_window(req, slot))
+		if (!has_point(req, slot))
 			continue;
 		jw_object(&w, NULL);
 		put_times(&w, req, slot);
@@ -274,7 +250,7 @@ static void one_region(const struct request *req, int id, struct range range, bo
 	put_region_names(&w, req, id);
 	jw_array(&w, "data");
 	for (int slot = range.first; slot <= range.last; slot++) {
-		if (!has_window(req, slot))
+		if (!has_point(req, slot))
 			continue;
 		jw_object(&w, NULL);
 		put_times(&w, req, slot);

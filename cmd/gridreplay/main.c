@@ -9,12 +9,9 @@
 #include "base/alloc.h"
 #include "config/config.h"
 #include "json/writer.h"
+#include "edge.h"
 #include "log/log.h"
-#include "replay.h"
-
-#define MAX_FAULT_TEXT 4096
-
-const char *const provider_names[PROVIDERS] = { "carbonintensity-gb", "octopus-agile" };
+#include "series.h"
 
 struct options {
 	char *listen;
@@ -23,6 +20,10 @@ struct options {
 	int64_t start_ms;
 	int64_t seed;
 	char *fault;
+	char *request_log;
+	char *download_host;
+	char *tls_cert;
+	char *tls_key;
 	int64_t clock_origin_ms;
 	int64_t clock_factor;
 };
@@ -42,56 +43,16 @@ static const struct config_option options_table[] = {
 	OPTION("seed", CONFIG_INT, seed, "1", 0, INT64_MAX, "of the forecast errors"),
 	OPTION("fault", CONFIG_STRING, fault, NULL, 0, 0,
 	       "11.NN[@provider][+START-DURATION],...: what goes wrong; may be given several times"),
+	OPTION("request.log", CONFIG_STRING, request_log, NULL, 0, 0, "file for a line of JSON about every request"),
+	OPTION("download.host", CONFIG_STRING, download_host, "localhost", 0, 0,
+	       "another name of this host, to which NESO's downloads are redirected"),
+	OPTION("tls.cert", CONFIG_STRING, tls_cert, NULL, 0, 0,
+	       "serve https with this certificate; read again when it changes"),
+	OPTION("tls.key", CONFIG_STRING, tls_key, NULL, 0, 0, "its key"),
 	OPTION("clock.origin", CONFIG_TIME, clock_origin_ms, NULL, 0, 0,
 	       "where domain clock and real clock agree [now]"),
 	OPTION("clock.factor", CONFIG_INT, clock_factor, "1", 1, CLOCK_MAX_FACTOR, "how fast the domain clock runs"),
 };
-
-struct path_count {
-	int64_t count;
-	int64_t last_ms;
-};
-
-/* False when the path is known no more: the table is full, and the request goes uncounted. */
-static void count_request(struct replay *r, const char *path, int64_t now_ms)
-{
-	struct path_count *c = map_get(&r->requests, str_from(path));
-	struct error err = ERROR_INIT;
-	void *old;
-
-	if (!c) {
-		c = xcalloc(1, sizeof(*c));
-		if (map_put(&r->requests, str_from(path), c, &old, &err)) {
-			free(c);
-			return;
-		}
-	}
-	c->count++;
-	c->last_ms = now_ms;
-}
-
-static void handle_requests(struct http_exchange *x, void *arg)
-{
-	const struct replay *r = arg;
-	struct buf out = BUF_INIT(REPLAY_MAX_BODY);
-	struct json_writer w = json_writer(&out);
-	const struct map_entry *e;
-
-	jw_object(&w, NULL);
-	jw_time(&w, "now", clock_now_ms(&r->clock));
-	jw_object(&w, "paths");
-	for (size_t i = 0; (e = map_next(&r->requests, &i));) {
-		const struct path_count *c = e->value;
-
-		jw_object(&w, e->key);
-		jw_i64(&w, "count", c->count);
-		jw_time(&w, "last", c->last_ms);
-		jw_end_object(&w);
-	}
-	jw_end_object(&w);
-	jw_end_object(&w);
-	http_reply_take(x, 200, "application/json", &out);
-}
 
 static void put_region_truth(struct json_writer *w, const struct replay *r, int region)
 {
@@ -156,35 +117,39 @@ static int split_path(struct request *req)
 static void handle(struct http_exchange *x, void *arg)
 {
 	struct replay *r = arg;
+	const struct source *source = source_find(str_from(http_path(x)));
 	struct buf out = BUF_INIT(REPLAY_MAX_BODY);
-	struct request req = { .replay = r, .x = x, .now_ms = clock_now_ms(&r->clock), .out = &out };
+	struct request req = {
+		.replay = r, .x = x, .now_ms = clock_now_ms(&r->clock), .out = &out, .type = "application/json"
+	};
 	int status;
 
+	if (!source || split_path(&req)) {
+		http_reply_error(x, 404, "no such path");
+		return;
+	}
+	req.provider = source->provider;
 	req.slot = recording_slot(&r->rec, req.now_ms);
-	count_request(r, http_path(x), req.now_ms);
-	if (split_path(&req)) {
-		http_reply_error(x, 404, "no such path");
+	(void)faults_collect(r, req.provider, req.now_ms, req.fault);
+	if (faults_answer(&req, source))
 		return;
-	}
-	if (str_is(req.path[0], "v1"))
-		req.provider = PROVIDER_OCTOPUS;
-	else if (str_is(req.path[0], "intensity") || str_is(req.path[0], "generation") ||
-		 str_is(req.path[0], "regional"))
-		req.provider = PROVIDER_CARBON;
-	else {
-		http_reply_error(x, 404, "no such path");
-		return;
-	}
-	faults_collect(&req);
-	if (faults_answer(&req))
-		return;
-	status = req.provider == PROVIDER_CARBON ? carbon_answer(&req) : octopus_answer(&req);
-	if (out.overflow) {
-		buf_release(&out);
-		http_reply_error(x, 500, "answer too large");
-		return;
-	}
-	http_reply_take(x, status, "application/json", &out);
+	status = source->answer(&req);
+	if (out.overflow)
+		reply(&req, 500, "text/plain", STR("answer too large"));
+	else
+		reply(&req, status, req.type, buf_str(&out));
+	buf_release(&out);
+}
+
+/* Other faults from now on: the list as --fault takes it; an empty one ends them all. */
+static void handle_faults(struct http_exchange *x, void *arg)
+{
+	struct error err = ERROR_INIT;
+
+	if (faults_set(arg, http_body(x), &err))
+		http_reply_error(x, 400, "%s", err.msg);
+	else
+		http_reply(x, 200, "text/plain", STR("ok\n"));
 }
 
 /* Joins every --fault into one list, since the table of options keeps only the last. */
@@ -204,11 +169,19 @@ static void join_faults(int argc, char **argv, struct buf *out)
 
 static int set_up(struct replay *r, const struct options *o, int argc, char **argv, struct error *err)
 {
-	_cleanup_(buf_release) struct buf faults = BUF_INIT(MAX_FAULT_TEXT);
+	_cleanup_(buf_release) struct buf faults = BUF_INIT(REPLAY_MAX_FAULT_TEXT);
 	int64_t origin = o->clock_origin_ms == TIME_NONE ? clock_wall_ms() : o->clock_origin_ms;
 
 	r->clock = (struct clock){ .origin_ms = origin, .factor = (int32_t)o->clock_factor };
+	r->plain = o->tls_cert == NULL;
+	(void)pthread_mutex_init(&r->mutex, NULL);
 	map_init(&r->requests, REPLAY_MAX_PATHS);
+	if (!str_copy(r->download, sizeof(r->download), str_from(o->download_host)))
+		return error_set(err, ERR_INVALID, "--download-host must be at most %zu characters",
+				 sizeof(r->download) - 1);
+	r->log = o->request_log ? fopen(o->request_log, "ae") : NULL;
+	if (o->request_log && !r->log)
+		return error_set(err, ERR_INVALID, "--request-log '%s' cannot be written", o->request_log);
 	if (tz_load("Europe/London", &r->london, err) || recording_load(&r->rec, o->carbon, err))
 		return -1;
 	r->rec.start_ms = time_slot_floor(o->start_ms == TIME_NONE ? origin : o->start_ms, SLOT_MS);
@@ -220,16 +193,12 @@ static int set_up(struct replay *r, const struct options *o, int argc, char **ar
 		(void)buf_adds(&faults, o->fault);
 	if (buf_check(&faults, "--fault", err))
 		return -1;
-	return faults_parse(r, buf_str(&faults), err);
+	return faults_set(r, buf_str(&faults), err);
 }
 
 static void tear_down(struct replay *r)
 {
-	const struct map_entry *e;
-
-	for (size_t i = 0; (e = map_next(&r->requests, &i));)
-		free(e->value);
-	map_release(&r->requests);
+	requests_release(r);
 	recording_release(&r->rec);
 	tz_free(r->london);
 }
@@ -239,21 +208,38 @@ static int run(struct replay *r, const struct options *o, const sigset_t *signal
 	const struct http_route routes[] = {
 		{ .method = "GET", .path = "/_replay/requests", .fn = handle_requests, .arg = r },
 		{ .method = "GET", .path = "/_replay/truth", .fn = handle_truth, .arg = r },
+		{ .method = "PUT",
+		  .path = "/_replay/faults",
+		  .max_body = REPLAY_MAX_FAULT_TEXT,
+		  .fn = handle_faults,
+		  .arg = r },
 		{ .method = "GET", .path = "/*", .fn = handle, .arg = r },
 	};
 	const struct http_server_config cfg = { .name = "replay",
-						.address = o->listen,
-						.port = (int)o->port,
+						/* Plain, it stands behind the edge. */
+						.address = r->plain ? "127.0.0.1" : o->listen,
+						.port = r->plain ? 0 : (int)o->port,
+						.cert_file = o->tls_cert,
+						.key_file = o->tls_key,
+						/* Short, so that a new certificate is soon met. */
+						.keepalive_ms = SECOND_MS,
 						.routes = routes,
 						.n_routes = ARRAY_LEN(routes) };
 	struct http_server *server;
+	struct edge *edge = NULL;
 	int number;
 
 	if (http_server_new(&cfg, &server, err))
 		return -1;
-	log_info("serving", LOG_I64("port", http_server_port(server)), LOG_TIME("start", r->rec.start_ms),
-		 LOG_TIME("end", recording_time(&r->rec, r->rec.n)), LOG_I64("faults", r->n_faults));
+	if (r->plain && edge_new(r, o->listen, (int)o->port, http_server_port(server), &edge, err)) {
+		http_server_free(server, 0);
+		return -1;
+	}
+	log_info("serving", LOG_I64("port", edge ? edge_port(edge) : http_server_port(server)),
+		 LOG_TIME("start", r->rec.start_ms), LOG_TIME("end", recording_time(&r->rec, r->rec.n)),
+		 LOG_I64("faults", r->n_faults));
 	(void)sigwait(signals, &number);
+	edge_free(edge);
 	http_server_free(server, SECOND_MS);
 	return 0;
 }

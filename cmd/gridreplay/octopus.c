@@ -6,8 +6,7 @@
  */
 #include <math.h>
 
-#include "json/writer.h"
-#include "replay.h"
+#include "series.h"
 
 #define PAGE_SIZE 100
 #define MAX_PAGE_SIZE 1500
@@ -31,12 +30,14 @@ static int64_t published_until(const struct request *req)
 static double rate(const struct request *req, int region, int slot)
 {
 	const struct replay *r = req->replay;
-	double price = agile_price(&r->rec, r->london, region, slot);
+	double price = agile_price(&r->rec, r->london, region, req->fault[FAULT_FLAT] ? req->slot : slot);
 	int64_t until = published_until(req);
 
 	if (recording_time(&r->rec, slot) >= until)
 		return NAN;
 	if (req->fault[FAULT_MISSING] && recording_time(&r->rec, slot) >= until - HOUR_MS)
+		return NAN;
+	if (req->fault[FAULT_STORM] && slot >= req->slot)
 		return NAN;
 	if (req->fault[FAULT_GAP] && slot % 48 >= 30 && slot % 48 < 33)
 		return NAN;
@@ -49,7 +50,7 @@ static double rate(const struct request *req, int region, int slot)
 
 static void put_rate(struct json_writer *w, const struct request *req, double price, int slot)
 {
-	int64_t start = recording_time(&req->replay->rec, slot);
+	int64_t start = series_label(req, recording_time(&req->replay->rec, slot));
 
 	jw_object(w, NULL);
 	if (req->fault[FAULT_BAD_POINT] && slot == req->slot + 3)

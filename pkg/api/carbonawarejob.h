@@ -27,6 +27,7 @@
 #define LABEL_REGION "loadshift.io/region"
 #define LABEL_TOPOLOGY_REGION "topology.kubernetes.io/region"
 #define LABEL_CAJ "loadshift.io/carbonawarejob" /* on the Job and its pods: the object's name */
+#define LABEL_MODE "loadshift.io/mode"          /* on the namespace: act or observe */
 #define ANNOTATION_RUN_NOW "loadshift.io/run-now"
 #define ANNOTATION_NOT_BEFORE "loadshift.io/not-before"
 #define ANNOTATION_RELEASED "loadshift.io/released" /* on the Job, set in the release patch: status.releasedTime */

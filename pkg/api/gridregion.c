@@ -150,8 +150,13 @@ static void decode_sources(const struct json *list, struct gridregion *r, struct
 					 .provider = text(json_get(item, "provider"), a),
 					 .zone = text(json_get(item, "zone"), a),
 					 .product = text(json_get(item, "product"), a),
+					 .use = text(json_get(item, "use"), a),
+					 .kind = text(json_get(item, "kind"), a),
 					 .note = text(json_get(item, "note"), a),
 					 .currency = text(json_get(item, "currency"), a),
+					 .attribution = text(json_get(item, "attribution"), a),
+					 .licence = text(json_get(item, "licence"), a),
+					 .confidence_permille = number(json_get(item, "confidencePerMille")),
 					 .issued_ms = TIME_NONE,
 					 .fetched_ms = TIME_NONE };
 
@@ -159,7 +164,7 @@ static void decode_sources(const struct json *list, struct gridregion *r, struct
 			continue;
 		(void)json_time(json_get(item, "issuedTime"), &s.issued_ms);
 		(void)json_time(json_get(item, "fetchedTime"), &s.fetched_ms);
-		if (strcmp(s.metric, "price") == 0)
+		if (strcmp(s.metric, "price") == 0 && !r->currency)
 			r->currency = s.currency;
 		out[r->n_sources++] = s;
 	}
@@ -196,6 +201,10 @@ static void decode_status(const struct json *status, struct gridregion *r, struc
 	r->now.carbon_mg_per_kwh = number(json_get(now, "carbonMilligramsPerKWh"));
 	r->now.price_micros_per_kwh = number(json_get(now, "pricePerKWhMicros"));
 	r->now.renewable_permille = number(json_get(now, "renewablePerMille"));
+	r->now.low_carbon_permille = number(json_get(now, "lowCarbonPerMille"));
+	r->confidence_permille = number(json_get(status, "confidencePerMille"));
+	r->stress_permille = number(json_get(status, "stressPerMille"));
+	r->stress_cause = text(json_get(status, "stressCause"), a);
 	decode_word(now, "index", r->now.index, sizeof(r->now.index));
 	decode_forecast(json_get(status, "forecast"), &r->forecast, a);
 	decode_recent(json_get(status, "recent"), &r->recent, a);
@@ -277,6 +286,13 @@ static int32_t column_at(const int32_t *column, int n, int64_t start_ms, int64_t
 int32_t grid_forecast_at(const struct grid_forecast *f, const int32_t *column, int64_t ms)
 {
 	return column_at(column, f->n, f->start_ms, f->slot_ms, ms);
+}
+
+int32_t gridregion_carbon_error(const struct gridregion *r, int32_t config_mg_per_kwh)
+{
+	int64_t c = r->confidence_permille;
+
+	return c > 0 && c < 1000 ? (int32_t)MIN((int64_t)config_mg_per_kwh * 1000 / c, INT32_MAX) : config_mg_per_kwh;
 }
 
 int32_t grid_recent_carbon_at(const struct grid_recent *r, int64_t ms)

@@ -19,7 +19,7 @@
 #define GRIDREGION_MAX_CLOUD_REGIONS 16
 #define GRIDREGION_MAX_SELECTOR 8
 #define GRIDREGION_MAX_CONDITIONS 8
-#define GRIDREGION_MAX_SOURCES 8
+#define GRIDREGION_MAX_SOURCES 16
 #define GRIDREGION_MAX_MIX 24
 
 struct gridregion_source_spec {
@@ -35,6 +35,7 @@ struct grid_now {
 	int32_t carbon_mg_per_kwh;
 	int32_t price_micros_per_kwh;
 	int32_t renewable_permille;
+	int32_t low_carbon_permille;
 	char index[16]; /* the provider's word, display only */
 };
 
@@ -58,13 +59,19 @@ struct grid_recent {
 	const uint8_t *kind;
 };
 
+/* Of carbon and price the first entry is the source in use; those after it fill its gaps. */
 struct grid_source {
-	const char *metric; /* "carbon", "price" */
+	const char *metric; /* "carbon", "price", "mix", "stress" */
+	const char *use;    /* "first source", "fallback", "last good data", "last resort", "too old", "fills gaps" */
 	const char *provider;
 	const char *zone;
 	const char *product;
-	const char *note; /* e.g. "household shape proxy", "derived", or why an earlier source of the chain failed */
-	const char *currency; /* ISO 4217, price only */
+	const char *kind;        /* of the running half hour: "actual", "estimated", "forecast" */
+	const char *note;        /* e.g. "household shape proxy" */
+	const char *currency;    /* ISO 4217, price only */
+	const char *attribution; /* to be shown with the data */
+	const char *licence;
+	int32_t confidence_permille; /* GRID_UNKNOWN = not said */
 	int64_t issued_ms;
 	int64_t fetched_ms;
 };
@@ -98,6 +105,9 @@ struct gridregion {
 	int n_sources;
 	const struct grid_mix *mix;
 	int n_mix;
+	int32_t confidence_permille; /* of the carbon figures, grid/chain.h; GRID_UNKNOWN = not said */
+	int32_t stress_permille;     /* of the area's grid, grid/stress.h */
+	const char *stress_cause;    /* "demand", "margin", "loss-of-load"; NULL = none */
 	struct conditions conditions;
 	bool place_shift_disabled; /* condition PlaceShiftDisabled=True */
 };
@@ -118,6 +128,8 @@ int gridregion_of_node(const struct gridregion *const *regions, int n, const str
 
 /* Value of a forecast column (or of recent) at that time, GRID_UNKNOWN outside or missing. */
 int32_t grid_forecast_at(const struct grid_forecast *f, const int32_t *column, int64_t ms);
+/* The error to take the region's carbon forecast to have: config_mg as it is, more where it is less to be trusted. */
+int32_t gridregion_carbon_error(const struct gridregion *r, int32_t config_mg_per_kwh);
 /* The best that is known of a past slot, whatever its kind; GRID_UNKNOWN if not there. */
 int32_t grid_recent_carbon_at(const struct grid_recent *r, int64_t ms);
 int32_t grid_recent_price_at(const struct grid_recent *r, int64_t ms);

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "decide/body.h"
+#include "k8s/types/namespace.h"
 #include "k8s/types/pod.h"
 #include "log/log.h"
 #include "metrics/metrics.h"
@@ -31,7 +32,8 @@ struct step {
 	bool caj_live;            /* it is the API server's answer to our own write in this call */
 	const struct object *job;
 	struct plan_entry *plan;
-	struct grid_snapshot *grid; /* there always is one: the first round comes before the first reconcile */
+	struct grid_snapshot *grid;  /* there always is one: the first round comes before the first reconcile */
+	const struct due_turn *turn; /* of the due worker: when it may release */
 	struct caj_observed o;
 	struct account account;
 	size_t n_gone;
@@ -82,37 +84,6 @@ static int observe_job(struct step *s, struct error *err)
 	return err->code == ERR_NOT_FOUND ? 0 : -1;
 }
 
-/* NULL when the node or its region is not known. */
-static const char *region_of_node(const struct context *ctx, const struct grid_view *v, const char *node_name)
-{
-	const char *name = NULL;
-
-	if (!node_name || !*node_name)
-		return NULL;
-	const struct object *node = store_get(informer_store(ctx->nodes), node_name);
-	if (node) {
-		int r = gridregion_of_node(v->regions, v->n_regions, &node->meta);
-
-		name = r >= 0 ? v->regions[r]->obj.meta.name : NULL;
-	}
-	object_unref(node);
-	return name;
-}
-
-/* False when the pod has not run. */
-static bool interval_of(const struct context *ctx, const struct grid_view *v, const struct pod *pod, int64_t now_ms,
-			struct pod_interval *ret)
-{
-	bool ran = pod->phase == POD_RUNNING || pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED;
-
-	if (!ran || pod->start_ms == TIME_NONE)
-		return false;
-	ret->region = region_of_node(ctx, v, pod->node);
-	ret->start_ms = clock_to_domain_ms(&ctx->clock, pod->start_ms);
-	ret->end_ms = pod->finished_ms != TIME_NONE ? clock_to_domain_ms(&ctx->clock, pod->finished_ms) : now_ms;
-	return ret->end_ms > ret->start_ms;
-}
-
 static void observe_pods(struct step *s)
 {
 	const struct context *ctx = s->ctx;
@@ -135,7 +106,8 @@ static void observe_pods(struct step *s)
 		o->pods.active += !ended && pod->obj.meta.deletion_ms == TIME_NONE;
 		if (pod->unscheduled_message[0])
 			o->pods.unscheduled_message = arena_strdup(s->w->arena, pod->unscheduled_message);
-		if (n < ACCOUNT_MAX_INTERVALS && interval_of(ctx, v, pod, o->now_ms, &intervals[n]))
+		if (n < ACCOUNT_MAX_INTERVALS &&
+		    context_pod_interval(ctx, v, caj_of(s), job, pod, o->now_ms, &intervals[n]))
 			n++;
 	}
 	object_list_release(&pods);
@@ -144,12 +116,10 @@ static void observe_pods(struct step *s)
 	gone_pods_get(ctx->gone, s->key, s->w->arena, &gone, &s->n_gone);
 	struct caj_status folded;
 	caj_status_copy(&caj_of(s)->status, s->w->arena, &folded);
-	int64_t power = caj_pod_milliwatts(&caj_of(s)->spec, &job->template.requests);
-	account_fold(v, &folded, s->job->meta.uid, power, gone, s->n_gone, s->w->arena);
+	account_fold(v, &folded, s->job->meta.uid, gone, s->n_gone, s->w->arena);
 	bool finished = job_is_finished(job);
 	/* While it runs only what is gone is written down; what still runs is counted when it ends. */
-	account_job(v, &folded, s->job->meta.uid, power, intervals, finished ? n : 0, o->now_ms, s->w->arena,
-		    &s->account);
+	account_job(v, &folded, s->job->meta.uid, intervals, finished ? n : 0, o->now_ms, s->w->arena, &s->account);
 	o->account = &s->account;
 	o->fold = s->n_gone > 0;
 }
@@ -180,12 +150,31 @@ static int observe_template(struct step *s, struct error *err)
 	return 0;
 }
 
+/*
+ * What observe mode lets go cannot be taken back, and a namespace may be newer than its cache: before that the API
+ * server is asked.
+ */
+static int observe_mode(struct step *s, struct error *err)
+{
+	const struct context *ctx = s->ctx;
+	const struct carbonawarejob *caj = caj_of(s);
+	const struct object *ns _cleanup_object_ = NULL;
+
+	s->o.mode = context_mode(ctx, caj, s->w->arena);
+	if (!s->o.mode.observe || caj->status.released_ms != TIME_NONE || caj_is_finished(caj))
+		return 0;
+	if (k8s_get_object(s->w->client, &namespace_type, NULL, caj->obj.meta.namespace, &ns, err))
+		return err->code == ERR_NOT_FOUND ? 0 : -1;
+	s->o.mode = caj_mode_of(arena_strdup(s->w->arena, object_label(ns, LABEL_MODE)), ctx->observe_by_default);
+	return 0;
+}
+
 static int observe(struct step *s, struct error *err)
 {
 	const struct context *ctx = s->ctx;
 	struct caj_observed *o = &s->o;
 
-	if (observe_job(s, err) || observe_template(s, err))
+	if (observe_job(s, err) || observe_template(s, err) || observe_mode(s, err))
 		return -1;
 	s->plan = plan_table_get(ctx->plans, s->caj->meta.uid);
 	s->grid = plan_table_grid(ctx->plans);
@@ -258,7 +247,7 @@ static int create_job(struct step *s, struct error *err)
 	return create_refused(s, err);
 }
 
-static int patch_job(struct step *s, const struct buf *body, struct error *err)
+static int patch_job(struct step *s, enum k8s_patch_type type, const struct buf *body, struct error *err)
 {
 	_cleanup_(buf_release) struct buf answer = BUF_INIT(K8S_MAX_OBJECT);
 	const struct object *job = NULL;
@@ -266,7 +255,7 @@ static int patch_job(struct step *s, const struct buf *body, struct error *err)
 
 	if (buf_check(body, "patch of the Job", err) ||
 	    k8s_path(path, &job_type, s->job->meta.namespace, s->job->meta.name, NULL, err) ||
-	    k8s_patch(s->w->client, path, K8S_PATCH_JSON, buf_str(body), &answer, err) ||
+	    k8s_patch(s->w->client, path, type, buf_str(body), &answer, err) ||
 	    object_parse(&job_type, buf_str(&answer), &job, err))
 		return -1;
 	object_unref(s->job);
@@ -274,9 +263,13 @@ static int patch_job(struct step *s, const struct buf *body, struct error *err)
 	return 0;
 }
 
-/* Writes the status and goes on with the object that the API server gave back. */
+/*
+ * Writes the status. After a release has been recorded it is carried out at once, with the object that the API server
+ * gave back: 1. All else follows from the informer's event of this write: 0.
+ */
 static int write_status(struct step *s, const struct caj_decision *d, struct error *err)
 {
+	bool go_on = d->status.released_ms != TIME_NONE;
 	_cleanup_(buf_release) struct buf body = BUF_INIT(4 * CAJ_MAX_STATUS);
 	_cleanup_(buf_release) struct buf answer = BUF_INIT(K8S_MAX_OBJECT);
 	const struct object *caj = NULL;
@@ -284,18 +277,21 @@ static int write_status(struct step *s, const struct caj_decision *d, struct err
 
 	if (body_status(caj_of(s), &d->status, &body, err) ||
 	    k8s_path(path, &carbonawarejob_type, s->caj->meta.namespace, s->caj->meta.name, "status", err) ||
-	    k8s_replace(s->w->client, path, buf_str(&body), &answer, err) ||
-	    object_parse(&carbonawarejob_type, buf_str(&answer), &caj, err))
+	    k8s_replace(s->w->client, path, buf_str(&body), go_on ? &answer : NULL, err))
 		return -1;
 	if (s->o.fold)
 		gone_pods_forget(s->ctx->gone, s->key, s->n_gone);
 	if (d->event.reason)
 		recorder_event(s->ctx->events, s->caj, d->event.warning ? EVENT_WARNING : EVENT_NORMAL, d->event.reason,
 			       "%s", d->event.message ? d->event.message : "");
+	if (!go_on)
+		return 0;
+	if (object_parse(&carbonawarejob_type, buf_str(&answer), &caj, err))
+		return -1;
 	object_unref(s->caj);
 	s->caj = caj;
 	s->caj_live = true;
-	return 0;
+	return 1;
 }
 
 static void count_release(const struct step *s)
@@ -331,9 +327,18 @@ static int release_job(struct step *s, struct error *err)
 	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
 	struct plan_affinity affinity;
 
-	affinity_of(s, &affinity);
-	body_release_job(job_of(s->job), &affinity, caj_of(s)->status.released_ms, &body);
-	if (patch_job(s, &body, err))
+	bool unmodified = caj_is_unmodified(caj_of(s));
+	if (unmodified) {
+		body_release_unmodified(job_of(s->job), caj_of(s)->status.released_ms, &body);
+	} else {
+		affinity_of(s, &affinity);
+		body_release_job(job_of(s->job), &affinity, caj_of(s)->status.released_ms, &body);
+	}
+	if (s->turn) {
+		due_wait(s->ctx->due, s->turn);
+		due_done(s->ctx->due, s->turn);
+	}
+	if (patch_job(s, unmodified ? K8S_PATCH_MERGE : K8S_PATCH_JSON, &body, err))
 		return error_wrap(err, "release the Job");
 	count_release(s);
 	return 0;
@@ -384,16 +389,16 @@ static int carry_out(struct step *s, const struct caj_decision *d, struct error 
 		created = create_job(s, err);
 		return created < 0 ? -1 : !created;
 	case CAJ_WRITE_STATUS:
-		return write_status(s, d, err) ? -1 : 1;
+		return write_status(s, d, err);
 	/* What follows a patch of the Job follows from the informer's event: the cache is behind it now. */
 	case CAJ_RELEASE_JOB:
 		return release_job(s, err) ? -1 : 0;
 	case CAJ_SUSPEND_JOB:
 		body_suspend_job(job_of(s->job), &body);
-		return patch_job(s, &body, err) ? -1 : 0;
+		return patch_job(s, K8S_PATCH_JSON, &body, err) ? -1 : 0;
 	case CAJ_SET_JOB_TTL:
 		body_job_ttl(job_of(s->job), &body);
-		return patch_job(s, &body, err) ? -1 : 0;
+		return patch_job(s, K8S_PATCH_JSON, &body, err) ? -1 : 0;
 	case CAJ_DELETE:
 		return delete_caj(s, err);
 	}
@@ -414,13 +419,23 @@ static void schedule(const struct step *s, const struct caj_decision *d, struct 
 	ret->requeue_after_ms = after;
 }
 
+/* One key for each worker, so that they work at the same time. A job's key has a '/'. */
+static void wake_due(const struct context *ctx)
+{
+	static const char *const keys[] = { "due-0", "due-1", "due-2", "due-3" };
+
+	_Static_assert(ARRAY_LEN(keys) == DUE_WORKERS, "a key for each worker");
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		(void)workqueue_add(controller_queue(ctx->due_controller), keys[i]);
+}
+
 /* Overdue releases are left to the due worker, unless this is it. */
 static bool leave_to_due(struct step *s, const struct caj_decision *d, bool is_due)
 {
 	if (is_due || !d->overdue)
 		return false;
 	due_add(s->ctx->due, s->o.timing.latest_start_ms, s->key);
-	(void)workqueue_add(controller_queue(s->ctx->due_controller), KEY_DUE);
+	wake_due(s->ctx);
 	return true;
 }
 
@@ -474,10 +489,11 @@ static int run_steps(struct step *s, bool is_due, struct reconcile_result *ret, 
 	return 0;
 }
 
-static int reconcile(struct context *ctx, struct worker *w, const char *key, bool is_due, struct reconcile_result *ret,
-		     struct error *err)
+/* turn: NULL unless it was taken from the due jobs. */
+static int reconcile(struct context *ctx, struct worker *w, const char *key, bool is_due, const struct due_turn *turn,
+		     struct reconcile_result *ret, struct error *err)
 {
-	struct step s = { .ctx = ctx, .w = w, .key = key };
+	struct step s = { .ctx = ctx, .w = w, .key = key, .turn = turn };
 
 	s.caj = store_get(informer_store(ctx->cajs), key);
 	if (!s.caj)
@@ -489,7 +505,7 @@ static int reconcile(struct context *ctx, struct worker *w, const char *key, boo
 
 int caj_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
 {
-	return reconcile(arg, w, key, false, ret, err);
+	return reconcile(arg, w, key, false, NULL, ret, err);
 }
 
 /* The API server is in trouble, or this process is not the leader: no other job would fare better. */
@@ -500,11 +516,12 @@ static bool concerns_all(const struct error *err)
 	return error_is_transient(err) && err->http != 500; /* 500 is the answer when a webhook cannot be asked */
 }
 
-static int release_due(struct context *ctx, struct worker *w, const char *job, struct error *err)
+static int release_due(struct context *ctx, struct worker *w, const char *job, const struct due_turn *turn,
+		       struct error *err)
 {
 	struct reconcile_result again = { 0 };
 
-	if (reconcile(ctx, w, job, true, &again, err))
+	if (reconcile(ctx, w, job, true, turn, &again, err))
 		return -1;
 	if (again.requeue_after_ms > 0)
 		(void)workqueue_add_after(controller_queue(ctx->caj_controller), job, again.requeue_after_ms);
@@ -512,26 +529,28 @@ static int release_due(struct context *ctx, struct worker *w, const char *job, s
 }
 
 /*
- * One after the other, in order. A job that is refused for reasons of its own (a webhook, a stale copy) comes again
- * under its own key with a backoff of its own, so that nobody waits behind it.
+ * In order, see due.h. A job that is refused for reasons of its own (a webhook, a stale copy) comes again under its own
+ * key with a backoff of its own, so that nobody waits behind it.
  */
 int caj_reconcile_due(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err)
 {
 	struct context *ctx = arg;
-	char job[OBJECT_KEY_MAX];
-	int64_t latest_start_ms;
+	struct due_turn turn;
 
 	(void)ret;
-	if (!cstr_eq(key, KEY_DUE))
-		return release_due(ctx, w, key, err);
-	while (due_take(ctx->due, &latest_start_ms, job)) {
-		if (release_due(ctx, w, job, err)) {
-			if (concerns_all(err)) {
-				due_add(ctx->due, latest_start_ms, job);
-				return error_wrap(err, "%s", job);
-			}
-			log_debug("overdue job refused", LOG_STR("job", job), LOG_ERR(err));
-			(void)workqueue_add_rate_limited(w->queue, job);
+	if (strchr(key, '/'))
+		return release_due(ctx, w, key, NULL, err);
+	while (due_take(ctx->due, &turn)) {
+		int failed = release_due(ctx, w, turn.key, &turn, err);
+
+		due_done(ctx->due, &turn);
+		if (failed && concerns_all(err)) {
+			due_add(ctx->due, turn.latest_start_ms, turn.key);
+			return error_wrap(err, "%s", turn.key);
+		}
+		if (failed) {
+			log_debug("overdue job refused", LOG_STR("job", turn.key), LOG_ERR(err));
+			(void)workqueue_add_rate_limited(w->queue, turn.key);
 		}
 		arena_reset(w->arena);
 	}
@@ -556,5 +575,5 @@ void caj_prefill_due(struct context *ctx)
 	}
 	object_list_release(&cajs);
 	if (due_len(ctx->due) > 0)
-		(void)workqueue_add(controller_queue(ctx->due_controller), KEY_DUE);
+		wake_due(ctx);
 }

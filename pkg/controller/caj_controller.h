@@ -10,7 +10,9 @@
 
 /* reconcile_fn; arg is the struct context. */
 int caj_reconcile(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err);
-/* reconcile_fn of the key "due": takes overdue jobs in order of latest start; other keys: one job that was refused so.
+/*
+ * reconcile_fn of DUE_WORKERS workers: each takes overdue jobs in order of latest start; the key of a job: that one,
+ * which was refused so.
  */
 int caj_reconcile_due(void *arg, struct worker *w, const char *key, struct reconcile_result *ret, struct error *err);
 /* Before the workers start: everything overdue, so that an outage is made up for in deadline order. */
@@ -21,6 +23,7 @@ void caj_on_caj(void *arg, const struct object *old, const struct object *new);
 void caj_on_job(void *arg, const struct object *old, const struct object *new);
 void caj_on_pod(void *arg, const struct object *old, const struct object *new);
 void caj_on_node(void *arg, const struct object *old, const struct object *new);
+void caj_on_namespace(void *arg, const struct object *old, const struct object *new);
 void caj_on_region(void *arg, const struct object *old, const struct object *new);
 
 #endif

@@ -2,6 +2,8 @@
 /* Small things that all reconcilers do with their shared context. */
 #include "controller/context.h"
 
+#include "k8s/types/pod.h"
+
 void context_timing(const struct context *ctx, const struct carbonawarejob *caj, struct caj_timing *ret,
 		    struct caj_refusal *refusal)
 {
@@ -20,6 +22,35 @@ void context_timing(const struct context *ctx, const struct carbonawarejob *caj,
 			       "spec.finishBy.timeZone: \"%s\" is not a known IANA time zone such as Europe/London",
 			       zone);
 	}
+}
+
+struct caj_mode context_mode(const struct context *ctx, const struct carbonawarejob *caj, struct arena *arena)
+{
+	const struct object *ns _cleanup_object_ = store_get(informer_store(ctx->namespaces), caj->obj.meta.namespace);
+
+	return caj_mode_of(ns ? arena_strdup(arena, object_label(ns, LABEL_MODE)) : NULL, ctx->observe_by_default);
+}
+
+bool context_pod_interval(const struct context *ctx, const struct grid_view *v, const struct carbonawarejob *caj,
+			  const struct job *job, const struct pod *pod, int64_t now_ms, struct pod_interval *ret)
+{
+	bool ran = pod->phase == POD_RUNNING || pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED;
+
+	if (!ran || pod->start_ms == TIME_NONE)
+		return false;
+	const struct object *node _cleanup_object_ =
+		*pod->node ? store_get(informer_store(ctx->nodes), pod->node) : NULL;
+	int r = node && v ? gridregion_of_node(v->regions, v->n_regions, &node->meta) : -1;
+	struct power_model power = node ? power_of_node(node_of(node))
+				   : v  ? grid_view_power(v, NULL, 0)
+					: power_profile();
+	*ret = (struct pod_interval){
+		.region = r >= 0 ? v->regions[r]->obj.meta.name : NULL,
+		.start_ms = clock_to_domain_ms(&ctx->clock, pod->start_ms),
+		.end_ms = pod->finished_ms != TIME_NONE ? clock_to_domain_ms(&ctx->clock, pod->finished_ms) : now_ms,
+		.milliwatts = caj_pod_milliwatts(&caj->spec, &job->template.requests, &power),
+	};
+	return ret->end_ms > ret->start_ms;
 }
 
 void context_request_plan(const struct context *ctx)

@@ -19,7 +19,8 @@ struct context {
 	struct clock clock;
 	struct translate_config translate;
 	struct k8s *k8s;
-	struct informer *cajs, *jobs, *pods, *nodes, *regions;
+	bool observe_by_default; /* in namespaces without the label */
+	struct informer *cajs, *jobs, *pods, *nodes, *regions, *namespaces;
 	int pods_by_owner; /* index of the pod store: UID of the Job */
 	struct plan_table *plans;
 	struct due *due;
@@ -41,16 +42,26 @@ static inline int64_t context_submitted_ms(const struct context *ctx, const stru
 void context_timing(const struct context *ctx, const struct carbonawarejob *caj, struct caj_timing *ret,
 		    struct caj_refusal *refusal);
 
-/* The one key of the planning queue and of the due queue. */
-#define KEY_PLAN "plan"
-#define KEY_DUE "due"
+/* The namespace's mode by the cache, which may be a moment behind. The value of an unknown label is in the arena. */
+struct caj_mode context_mode(const struct context *ctx, const struct carbonawarejob *caj, struct arena *arena);
+
 /*
- * Real ms that changes are gathered for before a round: so many, and with many jobs as long as keeps rounds to a fifth
+ * When, where and with what power the pod ran, domain time; until now_ms while it runs. False when it has not run. The
+ * region is the view's, which may be NULL.
+ */
+struct pod;
+bool context_pod_interval(const struct context *ctx, const struct grid_view *v, const struct carbonawarejob *caj,
+			  const struct job *job, const struct pod *pod, int64_t now_ms, struct pod_interval *ret);
+
+/* The one key of the planning queue. */
+#define KEY_PLAN "plan"
+/*
+ * Real ms that changes are gathered for before a round: so many, and with many jobs as long as keeps rounds to a tenth
  * of one core's time, up to a maximum.
  */
 #define PLAN_DEBOUNCE_MS 200
 #define PLAN_DEBOUNCE_MAX_MS 2000
-#define PLAN_REST 4
+#define PLAN_REST 9
 void context_request_plan(const struct context *ctx);
 /* The same when it is the grid that has changed: the round plans every job anew. */
 void context_grid_changed(struct context *ctx);

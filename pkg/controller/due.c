@@ -16,6 +16,9 @@ struct due {
 	pthread_mutex_t mutex;
 	VEC(struct item) heap;
 	struct map keys; /* to itself */
+	pthread_cond_t cond;
+	uint64_t taken, passed;         /* turns; all before `passed` have been passed on */
+	bool passed_early[DUE_WORKERS]; /* by turn modulo that: of those after it */
 };
 
 struct due *due_new(void)
@@ -23,6 +26,7 @@ struct due *due_new(void)
 	struct due *d = xcalloc(1, sizeof(*d));
 
 	(void)pthread_mutex_init(&d->mutex, NULL);
+	(void)pthread_cond_init(&d->cond, NULL);
 	map_init(&d->keys, INFORMER_MAX_OBJECTS);
 	return d;
 }
@@ -35,6 +39,7 @@ void due_free(struct due *d)
 		free(d->heap.ptr[i].key);
 	vec_release(&d->heap);
 	map_release(&d->keys);
+	(void)pthread_cond_destroy(&d->cond);
 	(void)pthread_mutex_destroy(&d->mutex);
 	free(d);
 }
@@ -71,17 +76,11 @@ void due_add(struct due *d, int64_t latest_start_ms, const char *key)
 		swap(&h[i], &h[(i - 1) / 2]);
 }
 
-bool due_take(struct due *d, int64_t *ret_latest_start_ms, char key[OBJECT_KEY_MAX])
+/* The first of the heap goes away. */
+static void heap_pop(struct due *d)
 {
-	MUTEX_GUARD(&d->mutex);
 	struct item *h = d->heap.ptr;
 
-	if (d->heap.len == 0)
-		return false;
-	*ret_latest_start_ms = h[0].latest_start_ms;
-	(void)str_copy(key, OBJECT_KEY_MAX, str_from(h[0].key));
-	(void)map_del(&d->keys, str_from(h[0].key));
-	free(h[0].key);
 	h[0] = h[--d->heap.len];
 	for (size_t i = 0;;) {
 		size_t least = i;
@@ -91,10 +90,46 @@ bool due_take(struct due *d, int64_t *ret_latest_start_ms, char key[OBJECT_KEY_M
 				least = child;
 		}
 		if (least == i)
-			return true;
+			return;
 		swap(&h[i], &h[least]);
 		i = least;
 	}
+}
+
+bool due_take(struct due *d, struct due_turn *ret)
+{
+	MUTEX_GUARD(&d->mutex);
+	/* The slowest of the workers has not passed its turn on: nobody runs away from it further than they are many.
+	 */
+	while (d->heap.len > 0 && d->taken - d->passed == DUE_WORKERS)
+		(void)pthread_cond_wait(&d->cond, &d->mutex);
+	if (d->heap.len == 0)
+		return false;
+	struct item *first = &d->heap.ptr[0];
+	*ret = (struct due_turn){ .latest_start_ms = first->latest_start_ms, .number = d->taken++ };
+	(void)str_copy(ret->key, sizeof(ret->key), str_from(first->key));
+	(void)map_del(&d->keys, str_from(first->key));
+	free(first->key);
+	heap_pop(d);
+	return true;
+}
+
+void due_wait(struct due *d, const struct due_turn *t)
+{
+	MUTEX_GUARD(&d->mutex);
+	while (d->passed < t->number)
+		(void)pthread_cond_wait(&d->cond, &d->mutex);
+}
+
+void due_done(struct due *d, const struct due_turn *t)
+{
+	MUTEX_GUARD(&d->mutex);
+	if (t->number < d->passed)
+		return;
+	d->passed_early[t->number % DUE_WORKERS] = true;
+	while (d->passed_early[d->passed % DUE_WORKERS])
+		d->passed_early[d->passed++ % DUE_WORKERS] = false;
+	(void)pthread_cond_broadcast(&d->cond);
 }
 
 size_t due_len(struct due *d)

@@ -10,6 +10,7 @@
 struct gone {
 	char *region; /* NULL = not known */
 	int64_t start_ms, end_ms;
+	int64_t milliwatts;
 };
 
 struct gone_list {
@@ -72,7 +73,7 @@ void gone_pods_add(struct gone_pods *g, const char *key, const struct pod_interv
 		return;
 	}
 	*slot = (struct gone){ interval->region ? xstrdup(interval->region) : NULL, interval->start_ms,
-			       interval->end_ms };
+			       interval->end_ms, interval->milliwatts };
 }
 
 void gone_pods_get(struct gone_pods *g, const char *key, struct arena *arena, struct pod_interval **ret, size_t *ret_n)
@@ -88,7 +89,8 @@ void gone_pods_get(struct gone_pods *g, const char *key, struct arena *arena, st
 	for (size_t i = 0; i < l->v.len; i++) {
 		const struct gone *p = &l->v.ptr[i];
 
-		(*ret)[(*ret_n)++] = (struct pod_interval){ arena_strdup(arena, p->region), p->start_ms, p->end_ms };
+		(*ret)[(*ret_n)++] =
+			(struct pod_interval){ arena_strdup(arena, p->region), p->start_ms, p->end_ms, p->milliwatts };
 	}
 }
 

@@ -7,6 +7,7 @@
 
 /* Contracts 2. */
 #define MAX_STATUS_BYTES ((size_t)64 * 1024)
+#define STRESS_NEWS_PERMILLE 50
 
 static int32_t *ahead(const struct grid_series *s, int64_t start_ms, int n, struct arena *arena)
 {
@@ -72,64 +73,162 @@ static void fill_recent(const struct collector_view *view, int64_t start_ms, str
 	}
 }
 
+static int by_share(const void *a, const void *b)
+{
+	const struct grid_mix *x = a, *y = b;
+
+	return y->permille != x->permille ? y->permille - x->permille : strcmp(x->fuel, y->fuel);
+}
+
+/* What is not there is left out, the largest part comes first. */
+static void fill_mix(const struct grid_moment *m, struct arena *arena, struct gridregion *ret)
+{
+	struct grid_mix *mix = arena_array(arena, (size_t)MAX(m->n_mix, 1), struct grid_mix);
+
+	ret->mix = mix;
+	for (int i = 0; i < MIN(m->n_mix, GRIDREGION_MAX_MIX); i++)
+		if (m->mix[i].permille > 0)
+			mix[ret->n_mix++] =
+				(struct grid_mix){ arena_strdup(arena, m->mix[i].fuel), m->mix[i].permille };
+	qsort(mix, (size_t)ret->n_mix, sizeof(*mix), by_share);
+}
+
+static int32_t at(const struct grid_series *s, int64_t ms)
+{
+	return s ? grid_series_at(s, ms) : GRID_UNKNOWN;
+}
+
+/* A share is that of the slot that the mix is of, where the running one has none yet. */
+static int32_t share_now(const struct grid_series *s, const struct grid_moment *m, int64_t now_ms)
+{
+	int32_t now = at(s, now_ms);
+
+	return now == GRID_UNKNOWN && m ? at(s, m->start_ms) : now;
+}
+
 static void fill_now(const struct collector_view *view, int64_t now_ms, struct arena *arena, struct gridregion *ret)
 {
-	const struct grid_moment *m = view->moment;
-	struct grid_mix *mix;
+	/* The mix of the last half hour but one is news; older is not. */
+	const struct grid_moment *m =
+		view->moment && now_ms - view->moment->start_ms < 4 * SLOT_MS ? view->moment : NULL;
 
 	ret->now = (struct grid_now){
-		.carbon_mg_per_kwh = view->carbon.series ? grid_series_at(view->carbon.series, now_ms) : GRID_UNKNOWN,
-		.price_micros_per_kwh = view->price.series ? grid_series_at(view->price.series, now_ms) : GRID_UNKNOWN,
-		.renewable_permille = view->renewable ? grid_series_at(view->renewable, now_ms) : GRID_UNKNOWN,
+		.carbon_mg_per_kwh = at(view->carbon.series, now_ms),
+		.price_micros_per_kwh = at(view->price.series, now_ms),
+		.renewable_permille = share_now(view->renewable, m, now_ms),
+		.low_carbon_permille = share_now(view->low_carbon, m, now_ms),
 	};
 	ret->mix = NULL;
 	ret->n_mix = 0;
-	/* The mix of the last half hour but one is news; older is not. */
-	if (!m || now_ms - m->start_ms >= 4 * SLOT_MS)
+	if (!m)
 		return;
 	if (now_ms - m->start_ms < SLOT_MS)
 		memcpy(ret->now.index, m->index, sizeof(ret->now.index));
-	ret->mix = mix = arena_array(arena, (size_t)MAX(m->n_mix, 1), struct grid_mix);
-	for (int i = 0; i < m->n_mix; i++)
-		mix[ret->n_mix++] = (struct grid_mix){ arena_strdup(arena, m->mix[i].fuel), m->mix[i].permille };
-	if (ret->now.renewable_permille == GRID_UNKNOWN && view->renewable)
-		ret->now.renewable_permille = grid_series_at(view->renewable, m->start_ms);
+	fill_mix(m, arena, ret);
 }
 
-static void add_source(struct grid_source *out, int *n, const struct collector_pick *p, enum grid_metric metric)
+/* Small changes of what moves all the time are no news. */
+static void fill_stress(const struct gridregion *before, const struct collector_view *view, struct gridregion *ret)
 {
+	ret->stress_permille = view->stress_permille;
+	ret->stress_cause = NULL;
+	if (view->stress_permille == GRID_UNKNOWN || !view->stress_source.provider) {
+		ret->stress_permille = GRID_UNKNOWN;
+		return;
+	}
+	ret->stress_cause = grid_stress_cause_name(view->stress_cause);
+	if (before->stress_permille != GRID_UNKNOWN && cstr_eq(before->stress_cause, ret->stress_cause) &&
+	    abs(before->stress_permille - view->stress_permille) < STRESS_NEWS_PERMILLE)
+		ret->stress_permille = before->stress_permille;
+}
+
+static const char *use_text(const struct collector_pick *p)
+{
+	switch (p->use) {
+	case GRID_USE_FRESH:
+		return p->chain == 0 ? "first source" : "fallback";
+	case GRID_USE_LAST_GOOD:
+		return "last good data";
+	case GRID_USE_LAST_RESORT:
+		return "last resort";
+	default:
+		return "too old";
+	}
+}
+
+static struct grid_source *next_source(struct grid_source *out, int *n, const char *metric, const char *use,
+				       const struct grid_provider *p, const char *zone)
+{
+	struct grid_source *s;
+
+	if (*n == GRIDREGION_MAX_SOURCES)
+		return NULL;
+	s = &out[(*n)++];
+	*s = (struct grid_source){ .metric = metric,
+				   .use = use,
+				   .provider = p->name,
+				   .zone = zone,
+				   .note = p->note,
+				   .attribution = p->attribution,
+				   .licence = p->licence,
+				   .confidence_permille = GRID_UNKNOWN,
+				   .issued_ms = TIME_NONE,
+				   .fetched_ms = TIME_NONE };
+	return s;
+}
+
+static void add_source(struct grid_source *out, int *n, const struct collector_pick *p, const char *metric,
+		       int64_t now_ms)
+{
+	struct grid_source *s;
+	int64_t i;
+
 	if (p->chain < 0)
 		return;
-	out[(*n)++] = (struct grid_source){
-		.metric = grid_metric_name(metric),
-		.provider = p->provider->name,
-		.zone = p->zone,
-		.product = p->product,
-		.note = p->provider->note,
-		.currency = metric == GRID_PRICE ? p->provider->currency : NULL,
-		.issued_ms = p->series->issued_ms,
-		.fetched_ms = p->fetched_ms,
-	};
+	s = next_source(out, n, metric, use_text(p), p->provider, p->zone);
+	if (!s)
+		return;
+	s->product = p->product;
+	s->currency = p->currency;
+	s->confidence_permille = p->usable ? p->confidence_permille : GRID_UNKNOWN;
+	s->issued_ms = p->series->issued_ms;
+	s->fetched_ms = p->fetched_ms;
+	if (p->metric == GRID_WHOLESALE)
+		s->note = "wholesale price, no tariff";
+	i = (now_ms - p->series->start_ms) / SLOT_MS;
+	if (at(p->series, now_ms) != GRID_UNKNOWN)
+		s->kind = grid_kind_name((enum grid_kind)p->series->kind[i]);
+	for (int k = 0; k < p->n_fillers; k++)
+		(void)next_source(out, n, metric, "fills gaps", p->fillers[k].provider, p->fillers[k].zone);
 }
 
-static void fill_sources(const struct collector_view *view, struct arena *arena, struct gridregion *ret)
+static void fill_sources(const struct collector_view *view, int64_t now_ms, struct arena *arena, struct gridregion *ret)
 {
-	struct grid_source *out = arena_array(arena, 2, struct grid_source);
+	struct grid_source *out = arena_array(arena, GRIDREGION_MAX_SOURCES, struct grid_source);
+	const struct collector_filler *mix = &view->moment_source, *stress = &view->stress_source;
+	struct grid_source *s;
 
 	ret->n_sources = 0;
-	add_source(out, &ret->n_sources, &view->carbon, GRID_CARBON);
-	add_source(out, &ret->n_sources, &view->price, GRID_PRICE);
+	add_source(out, &ret->n_sources, &view->carbon, "carbon", now_ms);
+	add_source(out, &ret->n_sources, &view->price, "price", now_ms);
+	if (ret->n_mix && mix->provider)
+		(void)next_source(out, &ret->n_sources, "mix", NULL, mix->provider, mix->zone);
+	if (ret->stress_cause &&
+	    (s = next_source(out, &ret->n_sources, "stress", NULL, stress->provider, stress->zone)))
+		s->note = NULL; /* of other figures */
 	ret->sources = out;
-	ret->currency = view->price.chain >= 0 ? view->price.provider->currency : NULL;
+	ret->currency = view->price.chain >= 0 ? view->price.currency : NULL;
 	ret->basis = (struct grid_basis){ 0 };
 	if (view->carbon.chain >= 0)
-		view->carbon.provider->basis(&(struct grid_env){ 0 }, view->carbon.zone, &ret->basis);
+		ret->basis = view->carbon.basis;
+	ret->confidence_permille = view->carbon.usable ? view->carbon.confidence_permille : GRID_UNKNOWN;
 }
 
 /* Messages hold nothing that changes with every issue: that would be a write of its own. */
 static void set_fresh(struct conditions *c, const struct gridregion *r, const struct collector_pick *p, int64_t now_ms,
 		      struct arena *arena)
 {
+	static const char *const reasons[] = { "UpToDate", "LastGood", "LastResort" };
 	const char *reason, *trouble = p->trouble ? p->trouble : "no source";
 	char text[TIME_TEXT];
 
@@ -139,7 +238,7 @@ static void set_fresh(struct conditions *c, const struct gridregion *r, const st
 		return;
 	}
 	if (p->usable) {
-		(void)condition_set(c, arena, "Fresh", CONDITION_TRUE, "UpToDate", r->obj.meta.generation, now_ms,
+		(void)condition_set(c, arena, "Fresh", CONDITION_TRUE, reasons[p->use], r->obj.meta.generation, now_ms,
 				    "carbon from %s %s", p->provider->name, p->zone);
 		return;
 	}
@@ -148,46 +247,72 @@ static void set_fresh(struct conditions *c, const struct gridregion *r, const st
 			    "last good carbon data of %s: %s", time_format(p->series->issued_ms, text), trouble);
 }
 
+/* What is not as the chain wishes it, carbon first; false when all is. */
+static bool degradation(const struct gridregion *r, const struct collector_view *view, const char **ret_reason,
+			struct buf *text)
+{
+	const struct collector_pick *carbon = &view->carbon, *price = &view->price;
+	char when[TIME_TEXT];
+
+	*ret_reason = NULL;
+	if (!carbon->usable) {
+		*ret_reason = "NoFreshCarbon";
+		(void)buf_addf(text, "no carbon source can be used: %s",
+			       carbon->trouble ? carbon->trouble : "none given");
+	} else if (carbon->use == GRID_USE_LAST_GOOD) {
+		*ret_reason = "CarbonLastGood";
+		(void)buf_addf(text, "carbon from the last good data of %s %s, issued %s: %s", carbon->provider->name,
+			       carbon->zone, time_format(carbon->series->issued_ms, when), carbon->trouble);
+	} else if (carbon->chain > 0) {
+		*ret_reason = carbon->use == GRID_USE_LAST_RESORT ? "CarbonLastResort" : "CarbonFallback";
+		(void)buf_addf(text, "carbon from %s %s because of %s", carbon->provider->name, carbon->zone,
+			       carbon->trouble);
+	} else if (r->n_price_chain && !price->usable) {
+		*ret_reason = "NoPrice";
+		(void)buf_addf(text, "no price is known: %s", price->trouble ? price->trouble : "none given");
+	} else if (r->n_price_chain && price->chain > 0) {
+		*ret_reason = "PriceFallback";
+		(void)buf_addf(text, "price from %s %s because of %s", price->provider->name, price->zone,
+			       price->trouble);
+	}
+	return *ret_reason;
+}
+
 static void set_degraded(struct conditions *c, const struct gridregion *r, const struct collector_view *view,
 			 int64_t now_ms, struct arena *arena)
 {
-	const struct collector_pick *carbon = &view->carbon, *price = &view->price;
-	int64_t generation = r->obj.meta.generation;
+	_cleanup_(buf_release) struct buf text = BUF_INIT(4096);
+	const char *reason;
 
-	if (carbon->usable && carbon->chain > 0)
-		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, "CarbonFallback", generation, now_ms,
-				    "carbon from %s %s because of %s", carbon->provider->name, carbon->zone,
-				    carbon->trouble);
-	else if (!carbon->usable)
-		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, "NoFreshCarbon", generation, now_ms,
-				    "no carbon source can be used: %s",
-				    carbon->trouble ? carbon->trouble : "none given");
-	else if (r->n_price_chain && !price->usable)
-		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, "NoPrice", generation, now_ms,
-				    "no price is known: %s", price->trouble ? price->trouble : "none given");
-	else if (r->n_price_chain && price->chain > 0)
-		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, "PriceFallback", generation, now_ms,
-				    "price from %s %s because of %s", price->provider->name, price->zone,
-				    price->trouble);
+	if (degradation(r, view, &reason, &text))
+		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, reason, r->obj.meta.generation, now_ms, "%s",
+				    buf_cstr(&text));
 	else
-		(void)condition_set(c, arena, "Degraded", CONDITION_FALSE, "FirstSource", generation, now_ms,
-				    "the first source of each chain is in use");
+		(void)condition_set(c, arena, "Degraded", CONDITION_FALSE, "FirstSource", r->obj.meta.generation,
+				    now_ms, "the first source of each chain is in use");
 }
 
-static void set_place_shift(struct conditions *c, const struct gridregion *r, const struct collector_view *view,
+static void set_place_shift(struct conditions *c, const struct gridregion *r, enum collector_mixed mixed,
 			    int64_t now_ms, struct arena *arena)
 {
-	if (view->mixed)
-		(void)condition_set(
-			c, arena, "PlaceShiftDisabled", CONDITION_TRUE, "BasisDiffers", r->obj.meta.generation, now_ms,
-			"carbon figures of the regions of group %s differ in basis or resolution: jobs shift in "
-			"time only",
-			r->group);
-	else
+	static const struct {
+		const char *reason, *what, *how;
+	} differs[] = {
+		[COLLECTOR_MIXED_BASIS] = { "BasisDiffers", "carbon figures", "differ in basis or resolution" },
+		[COLLECTOR_MIXED_PRICE] = { "PricesDiffer", "prices",
+					    "differ in currency, or are tariffs only in part" },
+	};
+
+	if (!mixed) {
 		(void)condition_set(c, arena, "PlaceShiftDisabled", CONDITION_FALSE,
 				    r->group ? "Comparable" : "NoGroup", r->obj.meta.generation, now_ms, "%s",
-				    r->group ? "carbon figures of the group's regions can be compared"
+				    r->group ? "figures of the group's regions can be compared"
 					     : "the region is in no group");
+		return;
+	}
+	(void)condition_set(c, arena, "PlaceShiftDisabled", CONDITION_TRUE, differs[mixed].reason,
+			    r->obj.meta.generation, now_ms, "%s of the regions of group %s %s: jobs shift in time only",
+			    differs[mixed].what, r->group, differs[mixed].how);
 }
 
 void gridregion_status(const struct gridregion *r, const struct collector_view *view, int64_t now_ms,
@@ -199,12 +324,13 @@ void gridregion_status(const struct gridregion *r, const struct collector_view *
 	fill_now(view, now_ms, arena, ret);
 	fill_forecast(view, start, now_ms, arena, ret);
 	fill_recent(view, start, arena, ret);
-	fill_sources(view, arena, ret);
+	fill_stress(r, view, ret);
+	fill_sources(view, now_ms, arena, ret);
 	conditions_copy(&r->conditions, arena, &ret->conditions);
 	set_fresh(&ret->conditions, r, &view->carbon, now_ms, arena);
 	set_degraded(&ret->conditions, r, view, now_ms, arena);
-	set_place_shift(&ret->conditions, r, view, now_ms, arena);
-	ret->place_shift_disabled = view->mixed;
+	set_place_shift(&ret->conditions, r, view->mixed, now_ms, arena);
+	ret->place_shift_disabled = view->mixed != COLLECTOR_COMPARABLE;
 }
 
 static void encode_without_fetched(const struct gridregion *r, struct buf *out)
@@ -216,6 +342,9 @@ static void encode_without_fetched(const struct gridregion *r, struct buf *out)
 	for (int i = 0; i < r->n_sources; i++) {
 		sources[i] = r->sources[i];
 		sources[i].fetched_ms = TIME_NONE;
+		/* Prices are published once: asking again is no new issue. */
+		if (cstr_eq(sources[i].metric, "price"))
+			sources[i].issued_ms = TIME_NONE;
 	}
 	copy.sources = sources;
 	gridregion_encode_status(&copy, out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reconciler of GridRegion: writes what the collector knows into status, with one server-side apply, when anything but
- * fetchedTime has changed. That is at a new issue of a forecast or price, and at the border of a slot for `now`.
+ * fetchedTime (and the issue time of prices, which are published once) has changed. That is at a new issue of a
+ * forecast or price, and at the border of a slot for `now`.
  *
  * Conditions: Fresh (is the carbon forecast recent enough to act upon), Degraded (a fallback is in use, or no price is
  * known), PlaceShiftDisabled (carbon figures of the group's regions mean different things).

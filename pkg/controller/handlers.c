@@ -2,6 +2,7 @@
 /* Informer events to keys: who must look again, and when a new planning round is worth it. Net thread. */
 #include "controller/caj_controller.h"
 #include "k8s/types/pod.h"
+#include "log/log.h"
 
 static void enqueue(const struct context *ctx, const char *key)
 {
@@ -37,37 +38,19 @@ void caj_on_job(void *arg, const struct object *old, const struct object *new)
 		context_request_plan(ctx);
 }
 
+/* Its Job has not ended, so the pod was evicted, preempted or paused: its energy would be forgotten with it. */
 static void remember_gone(const struct context *ctx, const struct pod *pod, const char *key)
 {
-	struct pod_interval interval = { .start_ms = clock_to_domain_ms(&ctx->clock, pod->start_ms) };
-	int64_t end_ms = pod->finished_ms != TIME_NONE ? pod->finished_ms : clock_wall_ms();
-	struct grid_snapshot *grid = plan_table_grid(ctx->plans);
-	const struct object *node = store_get(informer_store(ctx->nodes), pod->node);
+	const struct object *caj _cleanup_object_ = store_get(informer_store(ctx->cajs), key);
+	const struct object *job _cleanup_object_ = store_get(informer_store(ctx->jobs), key);
+	_cleanup_(grid_snapshot_cleanup) struct grid_snapshot *grid = plan_table_grid(ctx->plans);
+	struct pod_interval interval;
 
-	interval.end_ms = clock_to_domain_ms(&ctx->clock, end_ms);
-	if (grid && node) {
-		int r = gridregion_of_node(grid->view.regions, grid->view.n_regions, &node->meta);
-
-		interval.region = r >= 0 ? grid_view_name(&grid->view, r) : NULL;
-	}
-	if (interval.end_ms > interval.start_ms)
+	if (!caj || !job || !cstr_eq(job->meta.uid, pod->obj.meta.owner.uid) || job_is_finished(job_of(job)))
+		return;
+	if (context_pod_interval(ctx, grid ? &grid->view : NULL, carbonawarejob_of(caj), job_of(job), pod,
+				 clock_now_ms(&ctx->clock), &interval))
 		gone_pods_add(ctx->gone, key, &interval);
-	object_unref(node);
-	if (grid)
-		grid_snapshot_unref(grid);
-}
-
-/* Its Job has not ended, so the pod was evicted, preempted or paused: its energy would be forgotten with it. */
-static bool ran_for_unfinished_job(const struct context *ctx, const struct pod *pod, const char *key)
-{
-	bool ran = pod->phase == POD_RUNNING || pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED;
-
-	if (!ran || pod->start_ms == TIME_NONE)
-		return false;
-	const struct object *job = store_get(informer_store(ctx->jobs), key);
-	bool unfinished = job && cstr_eq(job->meta.uid, pod->obj.meta.owner.uid) && !job_is_finished(job_of(job));
-	object_unref(job);
-	return unfinished;
 }
 
 void caj_on_pod(void *arg, const struct object *old, const struct object *new)
@@ -80,7 +63,7 @@ void caj_on_pod(void *arg, const struct object *old, const struct object *new)
 	if (!name)
 		return;
 	(void)snprintf(key, sizeof(key), "%s/%s", any->meta.namespace, name);
-	if (!new &&ran_for_unfinished_job(ctx, pod_of(old), key))
+	if (!new)
 		remember_gone(ctx, pod_of(old), key);
 	if (!old || !new || pod_of(old)->phase != pod_of(new)->phase ||
 	    pod_of(old)->finished_ms != pod_of(new)->finished_ms ||
@@ -99,6 +82,16 @@ static bool pairs_equal(const struct pairs *a, const struct pairs *b)
 	return true;
 }
 
+static void tell_bad_power(const struct context *ctx, const struct object *node)
+{
+	char text[256];
+
+	if (!power_annotations_error(node_of(node), text))
+		return;
+	log_warn("annotation ignored", LOG_STR("node", node->meta.name), LOG_STR("why", text));
+	recorder_event(ctx->events, node, EVENT_WARNING, "InvalidPowerAnnotation", "%s", text);
+}
+
 void caj_on_node(void *arg, const struct object *old, const struct object *new)
 {
 	struct context *ctx = arg;
@@ -108,10 +101,32 @@ void caj_on_node(void *arg, const struct object *old, const struct object *new)
 		const struct node *a = node_of(old), *b = node_of(new);
 
 		if (a->ready == b->ready && a->unschedulable == b->unschedulable && a->cpu_milli == b->cpu_milli &&
-		    pairs_equal(&old->meta.labels, &new->meta.labels))
+		    a->memory_bytes == b->memory_bytes && a->gpus == b->gpus &&
+		    pairs_equal(&old->meta.labels, &new->meta.labels) &&
+		    pairs_equal(&old->meta.annotations, &new->meta.annotations))
 			return;
 	}
+	if (new && (!old || !pairs_equal(&old->meta.annotations, &new->meta.annotations)))
+		tell_bad_power(ctx, new);
 	context_grid_changed(ctx);
+}
+
+void caj_on_namespace(void *arg, const struct object *old, const struct object *new)
+{
+	const struct context *ctx = arg;
+	const char *name = new ? new->meta.name : old->meta.name;
+	struct object_list cajs;
+
+	if (cstr_eq(old ? object_label(old, LABEL_MODE) : NULL, new ? object_label(new, LABEL_MODE) : NULL))
+		return;
+	store_list(informer_store(ctx->cajs), &cajs);
+	for (size_t i = 0; i < cajs.len; i++) {
+		if (strcmp(cajs.items[i]->meta.namespace, name) == 0)
+			enqueue(ctx, cajs.items[i]->meta.key);
+	}
+	object_list_release(&cajs);
+	/* Who only watches takes no power. */
+	context_request_plan(ctx);
 }
 
 void caj_on_region(void *arg, const struct object *old, const struct object *new)

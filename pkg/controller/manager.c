@@ -8,7 +8,11 @@
 #include "controller/caj_controller.h"
 #include "controller/gridregion_controller.h"
 #include "controller/plan_round.h"
+#include "controller/provider_report.h"
+#include "controller/records.h"
+#include "grid/history.h"
 #include "k8s/clockguard.h"
+#include "k8s/types/namespace.h"
 #include "k8s/types/pod.h"
 
 #define LEASE_NAME "loadshift-operator"
@@ -27,6 +31,12 @@ struct manager {
 	struct context ctx;
 	struct gridregion_context grid;
 	struct controller *grid_controller; /* NULL when grid data come from elsewhere */
+	/* These five: NULL or empty without a database. */
+	struct db_thread *db;
+	struct grid_history *history;
+	struct grid_sink sink;
+	struct grid_history_reader past;
+	struct records *records;
 	struct http_loop *loop;
 	struct lease *lease;
 	char identity[128];
@@ -65,6 +75,8 @@ const char *manager_not_ready(void *arg)
 		return "CarbonAwareJobs have not been listed yet (are the CRDs installed?)";
 	if (!informer_synced(ctx->regions))
 		return "GridRegions have not been listed yet (are the CRDs installed?)";
+	if (!informer_synced(ctx->namespaces))
+		return "Namespaces have not been listed yet (may the operator list them? see manifests/rbac.yaml)";
 	if (!informer_synced(ctx->jobs) || !informer_synced(ctx->pods) || !informer_synced(ctx->nodes))
 		return "Jobs, Pods or Nodes have not been listed yet";
 	return NULL;
@@ -95,20 +107,24 @@ static void on_grid_data(void *arg, const char *region)
 
 static int make_collector(struct manager *o, struct error *err)
 {
-	const struct collector_provider providers[] = {
-		{ .name = "carbonintensity-gb", .base_url = o->cfg.carbon_url },
-		{ .name = "octopus-agile", .base_url = o->cfg.octopus_url, .product = o->cfg.octopus_product },
-		{ 0 },
-	};
-
 	if (o->cfg.grid_disabled)
 		return 0;
 	o->grid = (struct gridregion_context){ .clock = o->cfg.clock, .regions = informer_store(o->ctx.regions) };
 	o->grid_controller = controller_new(&(struct controller_options){
 		.name = "gridregion", .k8s = o->ctx.k8s, .reconcile = gridregion_reconcile, .arg = &o->grid });
-	struct collector_options options = {
-		.loop = o->loop, .clock = o->cfg.clock, .providers = providers, .changed = on_grid_data, .arg = o
-	};
+	struct collector_options options = { .loop = o->loop,
+					     .clock = o->cfg.clock,
+					     .providers = o->cfg.grid->providers,
+					     .server = o->cfg.grid_server,
+					     .feeds = o->cfg.grid->feeds,
+					     .n_feeds = o->cfg.grid->n_feeds,
+					     .custom = o->cfg.grid->custom,
+					     .n_custom = o->cfg.grid->n_custom,
+					     .max_age_ms = o->cfg.max_forecast_age_ms,
+					     .sink = o->db ? &o->sink : NULL,
+					     .history = o->db ? &o->past : NULL,
+					     .changed = on_grid_data,
+					     .arg = o };
 	return collector_new(&options, &o->grid.collector, err);
 }
 
@@ -134,12 +150,46 @@ static void on_region(void *arg, const struct object *old, const struct object *
 	controller_enqueue(o->grid_controller, old, new);
 }
 
+/* After the informers were made, before they start. */
+static int make_database(struct manager *o, struct error *err)
+{
+	const struct context *c = &o->ctx;
+
+	if (!o->cfg.db_url)
+		return 0;
+	if (db_thread_new(o->cfg.db_url, &o->db, err))
+		return error_wrap(err, "db.url");
+	o->history = grid_history_new(o->db);
+	o->sink = grid_history_sink(o->history);
+	o->past = grid_history_reader(o->history);
+	o->records = records_new(&(struct records_config){ .k8s = c->k8s,
+							   .clock = o->cfg.clock,
+							   .db = o->db,
+							   .cajs = informer_store(c->cajs),
+							   .nodes = informer_store(c->nodes),
+							   .regions = informer_store(c->regions),
+							   .retention = o->cfg.retention,
+							   .n_retention = o->cfg.n_retention });
+	informer_add_handler(c->cajs, records_on_change, o->records);
+	informer_add_handler(c->nodes, records_on_change, o->records);
+	return 0;
+}
+
+/* Before the stores go, which its work reads, and the loop, which answers from the past still reach. */
+static void free_database(struct manager *o)
+{
+	records_stop(o->records);
+	db_thread_free(o->db);
+	grid_history_free(o->history);
+}
+
 static void make_informers(struct manager *o)
 {
 	struct context *c = &o->ctx;
 
 	c->cajs = informer_new(c->k8s, o->loop, &(struct informer_options){ .type = &carbonawarejob_type });
 	c->regions = informer_new(c->k8s, o->loop, &(struct informer_options){ .type = &gridregion_type });
+	c->namespaces = informer_new(c->k8s, o->loop, &(struct informer_options){ .type = &namespace_type });
 	c->nodes = informer_new(c->k8s, o->loop, &(struct informer_options){ .type = &node_type });
 	/* Only what belongs to CarbonAwareJobs: the cluster's other Jobs and Pods cost no memory here. */
 	c->jobs = informer_new(c->k8s, o->loop,
@@ -150,6 +200,7 @@ static void make_informers(struct manager *o)
 	informer_add_handler(c->cajs, caj_on_caj, c);
 	informer_add_handler(c->jobs, caj_on_job, c);
 	informer_add_handler(c->pods, caj_on_pod, c);
+	informer_add_handler(c->namespaces, caj_on_namespace, c);
 	informer_add_handler(c->nodes, caj_on_node, c);
 	informer_add_handler(c->regions, caj_on_region, c);
 	informer_add_handler(c->regions, on_region, o);
@@ -177,6 +228,7 @@ static void make_controllers(struct manager *o)
 									 .k8s = c->k8s,
 									 .reconcile = caj_reconcile_due,
 									 .arg = c,
+									 .workers = DUE_WORKERS,
 									 .max_delay_ms = 2 * SECOND_MS });
 }
 
@@ -220,7 +272,8 @@ static void *starter_main(void *arg)
 	first_round(o);
 	caj_prefill_due(&o->ctx);
 	if (controller_start(o->ctx.due_controller, &err) || controller_start(o->ctx.plan_controller, &err) ||
-	    controller_start(o->ctx.caj_controller, &err) || start_collector(o, &err)) {
+	    controller_start(o->ctx.caj_controller, &err) || start_collector(o, &err) ||
+	    (o->records && records_start(o->records, &err))) {
 		o->cfg.lost(o->cfg.arg);
 		return NULL;
 	}
@@ -272,11 +325,12 @@ static int start(struct manager *o, struct error *err)
 	c->zones = zones_new();
 	make_controllers(o);
 	make_informers(o);
-	if (make_collector(o, err))
+	if (make_database(o, err) || make_collector(o, err))
 		return -1;
 	if (recorder_new(c->k8s, "loadshift-operator", o->identity, &c->events, err))
 		return -1;
 	informer_start(c->regions);
+	informer_start(c->namespaces);
 	informer_start(c->nodes);
 	informer_start(c->cajs);
 	informer_start(c->jobs);
@@ -297,6 +351,7 @@ int manager_new(const struct manager_config *cfg, struct manager **ret, struct e
 	(void)pthread_mutex_init(&o->mutex, NULL);
 	(void)pthread_cond_init(&o->cond, NULL);
 	o->ctx.clock = cfg->clock;
+	o->ctx.observe_by_default = cfg->observe_by_default;
 	o->ctx.translate = (struct translate_config){
 		.default_region = cfg->default_region,
 		.max_forecast_age_ms = cfg->max_forecast_age_ms,
@@ -339,11 +394,14 @@ void manager_free(struct manager *o)
 	collector_free(o->grid.collector);
 	recorder_free(c->events);
 	lease_free(o->lease);
+	free_database(o);
 	informer_free(c->pods);
 	informer_free(c->jobs);
 	informer_free(c->cajs);
 	informer_free(c->nodes);
+	informer_free(c->namespaces);
 	informer_free(c->regions);
+	records_free(o->records);
 	if (o->loop)
 		http_loop_free(o->loop);
 	controller_free(c->caj_controller);
@@ -358,4 +416,16 @@ void manager_free(struct manager *o)
 	(void)pthread_cond_destroy(&o->cond);
 	(void)pthread_mutex_destroy(&o->mutex);
 	free(o);
+}
+
+void manager_view(const struct manager *o, struct manager_view *ret)
+{
+	*ret = (struct manager_view){ o->ctx.k8s, informer_store(o->ctx.regions), informer_store(o->ctx.cajs), o->db };
+}
+
+void manager_write_providers(void *arg, struct json_writer *w)
+{
+	const struct manager *o = arg;
+
+	provider_report(o->grid.collector, w);
 }

@@ -7,8 +7,12 @@
 #ifndef CONTROLLER_MANAGER_H
 #define CONTROLLER_MANAGER_H
 
-#include "base/clock.h"
-#include "base/error.h"
+#include "controller/grid_config.h"
+#include "db/retention.h"
+#include "db/thread.h"
+#include "json/writer.h"
+#include "k8s/rest.h"
+#include "k8s/store.h"
 
 struct manager_config {
 	const char *kubeconfig, *context; /* NULL = as k8s_auth_load() finds it */
@@ -16,14 +20,18 @@ struct manager_config {
 	const char *identity;  /* NULL = host name and a random part */
 	struct clock clock;
 	const char *default_region; /* NULL = none */
+	bool observe_by_default;    /* in namespaces without the label loadshift.io/mode */
 	int64_t max_forecast_age_ms;
 	int workers;
 	int64_t qps, burst; /* client-side rate limit */
 	int64_t lease_duration_ms, lease_renew_ms, lease_retry_ms;
-	const char *carbon_url, *octopus_url; /* base URLs of the providers; NULL = the real ones */
-	const char *octopus_product;          /* NULL = discovered */
+	const struct grid_config *grid;       /* borrowed for its life */
+	const char *grid_server;              /* stands in for the providers' own; NULL = none. See collector.h */
 	bool grid_disabled;                   /* fetch nothing: GridRegion statuses are written by somebody else */
-	void (*lost)(void *arg);              /* the Lease is gone: end the process. Any thread */
+	const char *db_url;                   /* where all that is to be remembered goes, db/db.h; NULL = nowhere */
+	const struct db_retention *retention; /* borrowed for its life */
+	size_t n_retention;
+	void (*lost)(void *arg); /* the Lease is gone: end the process. Any thread */
 	void *arg;
 };
 
@@ -34,5 +42,15 @@ int manager_new(const struct manager_config *cfg, struct manager **ret, struct e
 void manager_free(struct manager *o);
 /* NULL once every informer is synced, else what is waited for. Any thread. */
 const char *manager_not_ready(void *arg);
+
+/* What the read API answers from; all of it lives as long as the manager. */
+struct manager_view {
+	struct k8s *k8s;
+	struct store *regions, *cajs;
+	struct db_thread *db; /* NULL = no database */
+};
+void manager_view(const struct manager *o, struct manager_view *ret);
+/* One object for each provider into an open array; what was asked lately is known to the leader alone. Any thread. */
+void manager_write_providers(void *arg, struct json_writer *w);
 
 #endif

@@ -23,7 +23,8 @@ struct pending {
 	struct caj_place place;
 	struct plan_entry *earlier; /* reference or NULL */
 	uint64_t basis;
-	bool settled; /* its plan stands: nothing that it rests on has changed */
+	bool observed; /* observe mode: a plan on paper, that takes no power */
+	bool settled;  /* its plan stands: nothing that it rests on has changed */
 };
 
 struct gathered {
@@ -72,7 +73,7 @@ static bool start_has_come(const struct plan_entry *earlier, const struct carbon
 }
 
 static void gather_one(struct context *ctx, const struct grid_view *v, const struct carbonawarejob *caj,
-		       struct gathered *g)
+		       struct arena *arena, struct gathered *g)
 {
 	struct caj_refusal refusal = { 0 };
 	const struct object *job = store_get(informer_store(ctx->jobs), caj->obj.meta.key);
@@ -84,7 +85,10 @@ static void gather_one(struct context *ctx, const struct grid_view *v, const str
 		return;
 	}
 	struct pending *p = &g->pending[g->n];
-	*p = (struct pending){ .caj = caj, .job = job, .basis = basis_of(g, caj, job) };
+	*p = (struct pending){ .caj = caj,
+			       .job = job,
+			       .basis = basis_of(g, caj, job),
+			       .observed = context_mode(ctx, caj, arena).observe };
 	context_timing(ctx, caj, &p->timing, &refusal);
 	if (refusal.reason) {
 		object_unref(job);
@@ -106,27 +110,36 @@ static bool has_home(const struct pending *p)
 	return p->place.home >= 0 && p->place.n_regions > 0;
 }
 
+static void reserve_one(const struct context *ctx, const struct grid_view *v, const struct carbonawarejob *caj,
+			const struct job *job, struct planner_round *round)
+{
+	/* In observe mode the scheduler chose the place: home is the best guess. */
+	const char *where = caj_is_unmodified(caj) ? caj->status.home : caj->status.plan.segments[0].region;
+	int16_t region = (int16_t)grid_view_find(v, where);
+	struct power_model power = grid_view_power(v, &region, 1);
+	struct caj_refusal refusal;
+	struct caj_timing t;
+
+	context_timing(ctx, caj, &t, &refusal);
+	/* Still running after its expected end: it holds its power for at least the present slot. */
+	int64_t end_ms = MAX(caj->status.released_ms + t.duration_ms, v->now_ms + SLOT_MS);
+	planner_reserve(round, region, v->now_ms, end_ms,
+			caj_pod_milliwatts(&caj->spec, &job->template.requests, &power) * caj_pods(job));
+}
+
 static void reserve_running(const struct context *ctx, const struct grid_view *v, const struct gathered *g,
 			    struct planner_round *round)
 {
 	for (size_t i = 0; i < g->cajs.len; i++) {
 		const struct carbonawarejob *caj = carbonawarejob_of(g->cajs.items[i]);
-		struct caj_refusal refusal;
-		struct caj_timing t;
+		bool somewhere = caj->status.plan.n_segments > 0 || caj_is_unmodified(caj);
 
-		if (caj->status.released_ms == TIME_NONE || caj_is_finished(caj) || caj->status.plan.n_segments == 0 ||
+		if (caj->status.released_ms == TIME_NONE || caj_is_finished(caj) || !somewhere ||
 		    condition_is_true(&caj->status.conditions, COND_START_BLOCKED))
 			continue; /* what cannot start draws nothing: others may have its power */
 		const struct object *job = store_get(informer_store(ctx->jobs), caj->obj.meta.key);
-		if (job && caj_is_running(caj, job_of(job)) && !job_of(job)->suspend) {
-			context_timing(ctx, caj, &t, &refusal);
-			/* Still running after its expected end: it holds its power for at least the present slot. */
-			int64_t end = MAX(caj->status.released_ms + t.duration_ms, v->now_ms + SLOT_MS);
-
-			planner_reserve(round, grid_view_find(v, caj->status.plan.segments[0].region), v->now_ms, end,
-					caj_pod_milliwatts(&caj->spec, &job_of(job)->template.requests) *
-						caj_pods(job_of(job)));
-		}
+		if (job && caj_is_running(caj, job_of(job)) && !job_of(job)->suspend)
+			reserve_one(ctx, v, caj, job_of(job), round);
 		object_unref(job);
 	}
 }
@@ -138,13 +151,13 @@ static void on_changed(void *arg, const char *key)
 	(void)workqueue_add(controller_queue(ctx->caj_controller), key);
 }
 
-static void gather(struct context *ctx, const struct grid_view *v, struct gathered *g)
+static void gather(struct context *ctx, const struct grid_view *v, struct arena *arena, struct gathered *g)
 {
 	store_list(informer_store(ctx->cajs), &g->cajs);
 	g->pending = xcalloc(g->cajs.len, sizeof(*g->pending));
 	g->jobs = xcalloc(g->cajs.len, sizeof(*g->jobs));
 	for (size_t i = 0; i < g->cajs.len; i++)
-		gather_one(ctx, v, carbonawarejob_of(g->cajs.items[i]), g);
+		gather_one(ctx, v, carbonawarejob_of(g->cajs.items[i]), arena, g);
 }
 
 static void gathered_release(struct gathered *g)
@@ -159,27 +172,50 @@ static void gathered_release(struct gathered *g)
 	object_list_release(&g->cajs);
 }
 
+static void swap_jobs(struct gathered *g, size_t a, size_t b)
+{
+	struct pending p = g->pending[a];
+	struct planner_job j = g->jobs[a];
+
+	g->pending[a] = g->pending[b];
+	g->jobs[a] = g->jobs[b];
+	g->pending[b] = p;
+	g->jobs[b] = j;
+	/* The place has moved with its job. */
+	g->jobs[a].regions = g->pending[a].place.regions;
+	g->jobs[b].regions = g->pending[b].place.regions;
+}
+
 /* Moves those that are not to be planned (start has come, no home, or settled where asked for) to the end. */
 static size_t partition(const struct grid_view *v, struct gathered *g, size_t n, bool settled_too)
 {
 	for (size_t i = 0; i < n;) {
-		struct pending *p = &g->pending[i];
+		const struct pending *p = &g->pending[i];
 
 		if (has_home(p) && !start_has_come(p->earlier, p->caj, v->now_ms) && !(settled_too && p->settled)) {
 			g->jobs[i].regions = p->place.regions;
 			i++;
-			continue;
+		} else {
+			swap_jobs(g, i, --n);
 		}
-		n--;
-		struct pending other = g->pending[n];
-		struct planner_job other_job = g->jobs[n];
-		g->pending[n] = *p;
-		g->jobs[n] = g->jobs[i];
-		g->pending[i] = other;
-		g->jobs[i] = other_job;
-		g->jobs[n].regions = g->pending[n].place.regions;
 	}
 	return n;
+}
+
+/* Acting jobs are placed together; one that is only observed is planned against them and takes no power from anybody.
+ */
+static void run_round(struct planner_round *round, struct gathered *g, size_t n, struct planner_result *results,
+		      struct arena *arena)
+{
+	size_t n_acting = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!g->pending[i].observed)
+			swap_jobs(g, i, n_acting++);
+	}
+	planner_round_run(round, g->jobs, n_acting, results, arena);
+	for (size_t i = n_acting; i < n; i++)
+		planner_choose(round, &g->jobs[i], &results[i]);
 }
 
 /* All open jobs together make the scale, by the regions that they allow: so a plan rests on these, too. */
@@ -291,7 +327,7 @@ int64_t plan_round(struct context *ctx, struct arena *arena)
 						       &ctx->translate, clock_now_ms(&ctx->clock));
 	const struct grid_view *v = &grid->view;
 	gathered_init(&g, v, changes);
-	gather(ctx, v, &g);
+	gather(ctx, v, arena, &g);
 	size_t n_open = partition(v, &g, g.n, false);
 	mark_settled(&g, n_open);
 	size_t n = partition(v, &g, n_open, true);
@@ -303,11 +339,11 @@ int64_t plan_round(struct context *ctx, struct arena *arena)
 	for (size_t i = n; i < g.n && !g.apart; i++) {
 		const struct plan_entry *e = g.pending[i].earlier;
 
-		if (e && e->plan.n_segments > 0)
+		if (e && e->plan.n_segments > 0 && !g.pending[i].observed)
 			planner_reserve(&round, grid_view_find(v, e->plan.segments[0].region), v->now_ms,
 					e->plan.segments[0].end_ms, g.jobs[i].power_milliwatts);
 	}
-	planner_round_run(&round, g.jobs, n, results, arena);
+	run_round(&round, &g, n, results, arena);
 	size_t n_rows = publish_rows(v, &g, n, results, rows);
 	plan_table_publish(ctx->plans, grid, rows, n_rows, on_changed, ctx);
 	metric_inc(metric_only(&rounds));

@@ -67,6 +67,12 @@ int db_post(struct db_thread *t, const struct db_work *work, struct error *err)
 	return 0;
 }
 
+size_t db_thread_queue_len(struct db_thread *t)
+{
+	MUTEX_GUARD(&t->mutex);
+	return t->len;
+}
+
 /* The next item, or NULL when it is time to stop. */
 static struct item *take(struct db_thread *t)
 {

@@ -57,5 +57,7 @@ int db_post(struct db_thread *t, const struct db_work *work, struct error *err) 
 int db_call(struct db_thread *t, const struct db_work *work, struct error *err) must_check;
 /* 0 when the database could be used at the last try; for readiness and conditions. Thread: any. */
 int db_thread_check(struct db_thread *t, struct error *err) must_check;
+/* How much is queued. Thread: any. */
+size_t db_thread_queue_len(struct db_thread *t);
 
 #endif

@@ -158,9 +158,8 @@ static struct caj_run *run_of(struct caj_run *runs, int *n, const char *region, 
 	return &runs[(*n)++];
 }
 
-static void add_intervals(const struct grid_view *v, const char *job_uid, int64_t pod_milliwatts,
-			  const struct pod_interval *intervals, size_t n, struct arena *arena, struct caj_run *runs,
-			  int *n_runs)
+static void add_intervals(const struct grid_view *v, const char *job_uid, const struct pod_interval *intervals,
+			  size_t n, struct arena *arena, struct caj_run *runs, int *n_runs)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct pod_interval *p = &intervals[i];
@@ -168,8 +167,8 @@ static void add_intervals(const struct grid_view *v, const char *job_uid, int64_
 		struct caj_run *run = run_of(runs, n_runs, p->region, job_uid);
 
 		run->region = arena_strdup(arena, run->region);
-		integrate(v, grid_view_find(v, p->region), p->start_ms, p->end_ms, (double)pod_milliwatts, &sum);
-		struct caj_figures f = to_figures(&sum, pod_milliwatts > 0);
+		integrate(v, grid_view_find(v, p->region), p->start_ms, p->end_ms, (double)p->milliwatts, &sum);
+		struct caj_figures f = to_figures(&sum, p->milliwatts > 0);
 		figures_add(&run->figures, &f);
 		run->start_ms = MIN(run->start_ms, p->start_ms);
 		run->end_ms = MAX(run->end_ms, p->end_ms);
@@ -177,10 +176,10 @@ static void add_intervals(const struct grid_view *v, const char *job_uid, int64_
 	}
 }
 
-void account_fold(const struct grid_view *v, struct caj_status *status, const char *job_uid, int64_t pod_milliwatts,
+void account_fold(const struct grid_view *v, struct caj_status *status, const char *job_uid,
 		  const struct pod_interval *gone, size_t n, struct arena *arena)
 {
-	add_intervals(v, job_uid, pod_milliwatts, gone, n, arena, status->runs, &status->n_runs);
+	add_intervals(v, job_uid, gone, n, arena, status->runs, &status->n_runs);
 }
 
 static struct caj_saving minus(const struct caj_figures *a, const struct caj_figures *b)
@@ -353,11 +352,11 @@ static void begin(const struct caj_status *status, struct account *ret)
 }
 
 void account_job(const struct grid_view *v, const struct caj_status *status, const char *job_uid,
-		 int64_t pod_milliwatts, const struct pod_interval *intervals, size_t n, int64_t now_ms,
-		 struct arena *arena, struct account *ret)
+		 const struct pod_interval *intervals, size_t n, int64_t now_ms, struct arena *arena,
+		 struct account *ret)
 {
 	begin(status, ret);
-	add_intervals(v, job_uid, pod_milliwatts, intervals, n, arena, ret->runs, &ret->n_runs);
+	add_intervals(v, job_uid, intervals, n, arena, ret->runs, &ret->n_runs);
 	conclude(v, status, now_ms, arena, ret);
 }
 

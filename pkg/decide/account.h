@@ -28,6 +28,7 @@
 struct pod_interval {
 	const char *region; /* NULL = not known */
 	int64_t start_ms, end_ms;
+	int64_t milliwatts; /* of the pod on its node; 0 = not known */
 };
 
 struct account {
@@ -46,8 +47,8 @@ struct account {
  * gives baseline and expectations.
  */
 void account_job(const struct grid_view *v, const struct caj_status *status, const char *job_uid,
-		 int64_t pod_milliwatts, const struct pod_interval *intervals, size_t n, int64_t now_ms,
-		 struct arena *arena, struct account *ret);
+		 const struct pod_interval *intervals, size_t n, int64_t now_ms, struct arena *arena,
+		 struct account *ret);
 /*
  * The runs of a job that has ended, priced anew by the values known now: the provider may have revised them. Pods are
  * gone by then, so each run's energy counts as spread evenly over its window.
@@ -70,7 +71,7 @@ struct caj_saving account_expected_saving(const struct caj_status *status);
 bool account_merge_last(struct caj_run *runs, int *n_runs);
 
 /* Adds the intervals of pods that are gone to runs[], one run per region and Job; energy, carbon and cost so far. */
-void account_fold(const struct grid_view *v, struct caj_status *status, const char *job_uid, int64_t pod_milliwatts,
+void account_fold(const struct grid_view *v, struct caj_status *status, const char *job_uid,
 		  const struct pod_interval *gone, size_t n, struct arena *arena);
 
 #endif

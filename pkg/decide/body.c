@@ -379,6 +379,35 @@ void body_release_job(const struct job *job, const struct plan_affinity *affinit
 	jw_end_array(&w);
 }
 
+void body_release_unmodified(const struct job *job, int64_t released_ms, struct buf *out)
+{
+	static const char *const hints[] = { ANNOTATION_WEIGHTS, ANNOTATION_DURATION, ANNOTATION_MAX_CARBON,
+					     ANNOTATION_MAX_PRICE };
+	struct json_writer w = json_writer(out);
+
+	jw_object(&w, NULL);
+	jw_object(&w, "metadata");
+	jw_string(&w, "resourceVersion", job->obj.meta.resource_version);
+	jw_object(&w, "annotations");
+	jw_time(&w, ANNOTATION_RELEASED, released_ms);
+	jw_end_object(&w);
+	jw_end_object(&w);
+	jw_object(&w, "spec");
+	jw_bool(&w, "suspend", false);
+	if (job->start_ms == TIME_NONE) {
+		jw_object(&w, "template");
+		jw_object(&w, "metadata");
+		jw_object(&w, "annotations");
+		for (size_t i = 0; i < ARRAY_LEN(hints); i++)
+			jw_null(&w, hints[i]);
+		jw_end_object(&w);
+		jw_end_object(&w);
+		jw_end_object(&w);
+	}
+	jw_end_object(&w);
+	jw_end_object(&w);
+}
+
 void body_suspend_job(const struct job *job, struct buf *out)
 {
 	struct json_writer w = json_writer(out);

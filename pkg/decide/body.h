@@ -24,6 +24,11 @@ int body_template_hash(struct str caj_text, char out[65], struct error *err) mus
  */
 void body_release_job(const struct job *job, const struct plan_affinity *affinity, int64_t released_ms,
 		      struct buf *out);
+/*
+ * Merge patch that releases the Job in observe mode: resourceVersion as precondition, suspend: false, no affinity; what
+ * its creation wrote on the pods for the extender is taken off, unless it has started before.
+ */
+void body_release_unmodified(const struct job *job, int64_t released_ms, struct buf *out);
 /* JSON patch that suspends it, for the user's spec.suspend. */
 void body_suspend_job(const struct job *job, struct buf *out);
 /* The template's ttlSecondsAfterFinished that the Job was made without; false when it has none to be given. */
@@ -31,8 +36,8 @@ bool body_held_ttl(const struct job *job, int64_t *ret_seconds);
 /* JSON patch: the TTL that was kept back. body_held_ttl() must be true. */
 void body_job_ttl(const struct job *job, struct buf *out);
 /*
- * The object with this status, for a PUT to its status subresource, which takes nothing but the status from it: half the
- * work of a patch for the API server. UID and resourceVersion are preconditions.
+ * The object with this status, for a PUT to its status subresource, which takes nothing but the status from it: half
+ * the work of a patch for the API server. UID and resourceVersion are preconditions.
  */
 int body_status(const struct carbonawarejob *caj, const struct caj_status *status, struct buf *out,
 		struct error *err) must_check;

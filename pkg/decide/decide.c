@@ -4,6 +4,7 @@
 
 #include "crypto/hash.h"
 #include "decide/body.h"
+#include "decide/status_fit.h"
 
 struct ctx {
 	const struct caj_observed *o;
@@ -13,30 +14,16 @@ struct ctx {
 	bool waiting;         /* nothing that is known now is worth a write */
 };
 
-/* Bytes of a condition's reason and of the explanation that the schema takes. */
+/* Bytes of a condition's reason that the schema takes. */
 #define MAX_REASON 128
-#define MAX_EXPLANATION 1024
-#define SHORT_TEXT 160
 
 /* ---- small helpers ---- */
-
-/* At most max bytes, cut at a character's border. */
-static const char *clip(struct ctx *c, const char *text, size_t max)
-{
-	size_t len = text ? strlen(text) : 0;
-
-	if (len <= max)
-		return text;
-	for (len = max - 3; len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80;)
-		len--;
-	return arena_printf(c->arena, "%.*s...", (int)len, text);
-}
 
 static void cond(struct ctx *c, const char *type, bool value, const char *reason, const char *message)
 {
 	(void)condition_set(&c->s->conditions, c->arena, type, value ? CONDITION_TRUE : CONDITION_FALSE,
-			    clip(c, reason, MAX_REASON), c->o->caj->obj.meta.generation, c->o->now_ms, "%s",
-			    message ? message : "");
+			    status_clip(reason, MAX_REASON, c->arena), c->o->caj->obj.meta.generation, c->o->now_ms,
+			    "%s", message ? message : "");
 }
 
 /* A condition that says nothing while it was never true stays away, which keeps the status small. */
@@ -76,27 +63,6 @@ static void event(struct ctx *c, bool warning, const char *reason, const char *m
 		c->d->event = (struct caj_event){ warning, reason, message };
 }
 
-static bool is_finished(const struct caj_status *s)
-{
-	return condition_is_true(&s->conditions, COND_COMPLETE) || condition_is_true(&s->conditions, COND_FAILED);
-}
-
-bool caj_is_finished(const struct carbonawarejob *caj)
-{
-	return is_finished(&caj->status);
-}
-
-bool caj_is_pending(const struct carbonawarejob *caj, const struct job *job)
-{
-	return job && !caj_is_finished(caj) && caj->status.released_ms == TIME_NONE && !caj->spec.suspend &&
-	       caj->obj.meta.deletion_ms == TIME_NONE && !job_is_finished(job) && job->suspend;
-}
-
-bool caj_is_running(const struct carbonawarejob *caj, const struct job *job)
-{
-	return job && !caj_is_finished(caj) && caj->status.released_ms != TIME_NONE && !job_is_finished(job);
-}
-
 /* Critical and run-now go before the user's hard limits (contracts 1). */
 static bool is_override(const struct ctx *c)
 {
@@ -107,7 +73,7 @@ static bool is_hard(const struct ctx *c)
 {
 	const struct caj_spec *s = &c->o->caj->spec;
 
-	return !is_override(c) &&
+	return !is_override(c) && !c->o->mode.observe &&
 	       ((s->max_carbon.set && s->max_carbon.hard) || (s->max_price.set && s->max_price.hard) ||
 		(s->min_renewable.set && s->min_renewable.hard));
 }
@@ -173,6 +139,14 @@ static void settle(struct ctx *c)
 	};
 	s->actual = actual;
 	s->savings = a->savings.present ? &a->savings : NULL;
+	if (s->savings && has_reason(c, COND_RELEASED, CAJ_OBSERVE_MODE)) {
+		struct caj_savings *measured = arena_new(c->arena, struct caj_savings);
+
+		/* The plan was never tried: nobody knows how far off it was. */
+		*measured = a->savings;
+		measured->forecast_error = (struct caj_saving){ 0 };
+		s->savings = measured;
+	}
 	show_savings(c, &a->savings.total, false);
 }
 
@@ -248,6 +222,14 @@ static void accept(struct ctx *c)
 	bool was = has_reason(c, COND_ACCEPTED, "TemplateChanged");
 	bool changed = is && made_from ? strcmp(is, made_from) != 0 : was;
 
+	if (!changed && c->o->mode.unknown) {
+		cond(c, COND_ACCEPTED, true, "UnknownMode",
+		     arena_printf(c->arena,
+				  "the namespace's label " LABEL_MODE " is \"%.63s\": set it to act or observe; until "
+				  "then the default holds, %s",
+				  c->o->mode.unknown, c->o->mode.observe ? "observe" : "act"));
+		return;
+	}
 	if (!changed) {
 		cond(c, COND_ACCEPTED, true, "Accepted", "");
 		return;
@@ -303,32 +285,46 @@ static bool is_move(const struct caj_plan *from, const struct caj_plan *to)
 	return by > CAJ_EVENT_MOVE_MS || by < -CAJ_EVENT_MOVE_MS;
 }
 
+/* In observe mode the plan's sentence tells what acting would have done, and what that would have saved. */
+static const char *explained(struct ctx *c, const struct plan_entry *p, const struct caj_saving *saving)
+{
+	if (!c->o->mode.observe)
+		return p->explanation;
+	const char *text = arena_printf(c->arena, "observe mode: runs at once, unmodified; acting: %s", p->explanation);
+
+	if (p->plan.n_segments == 0 || (!saving->carbon_known && !saving->cost_known))
+		return text;
+	return arena_printf(c->arena, "%s; that would save %s and %s", text,
+			    account_saved_carbon(saving, true, c->arena),
+			    account_saved_cost(saving, p->currency, true, c->arena));
+}
+
 static void copy_plan(struct ctx *c, const struct plan_entry *p)
 {
 	struct caj_status *s = c->s;
-	/* Options move with the clock: new ones alone are not worth a write. */
-	bool same = cstr_eq(s->plan_id, p->plan_id) && cstr_eq(s->explanation, p->explanation);
+	bool same = cstr_eq(s->plan_id, p->plan_id);
 
 	s->plan_id = p->plan_id;
 	s->plan = p->plan;
 	s->currency = p->currency;
-	s->explanation = p->explanation;
-	if (!same) {
-		s->n_options = p->n_options;
-		s->options = p->options;
-	}
 	s->estimated_start_ms = p->plan.n_segments ? p->plan.segments[0].start_ms : TIME_NONE;
 	/* Home and baseline are frozen at the first plan (contracts 1). */
 	if (!s->home)
 		s->home = p->home;
 	if (!s->baseline.rule)
 		s->baseline = p->baseline;
-	s->saved_carbon = s->saved_cost = NULL;
-	if (p->plan.n_segments > 0) {
-		struct caj_saving saving = account_expected_saving(s);
-
-		show_savings(c, &saving, true);
+	struct caj_saving saving = account_expected_saving(s);
+	const char *text = explained(c, p, &saving);
+	/* Options move with the clock: new ones alone are not worth a write. */
+	if (!same || !cstr_eq(s->explanation, text)) {
+		s->n_options = p->n_options;
+		s->options = p->options;
 	}
+	s->explanation = text;
+	/* What nobody is going to do is not expected to save anything. */
+	s->saved_carbon = s->saved_cost = NULL;
+	if (p->plan.n_segments > 0 && !c->o->mode.observe)
+		show_savings(c, &saving, true);
 }
 
 static void apply_plan(struct ctx *c, const struct plan_entry *p)
@@ -336,16 +332,16 @@ static void apply_plan(struct ctx *c, const struct plan_entry *p)
 	bool moved = is_move(&c->s->plan, &p->plan);
 
 	copy_plan(c, p);
-	cond(c, COND_PLANNED, p->plan.n_segments > 0, p->reason, p->explanation);
+	cond(c, COND_PLANNED, p->plan.n_segments > 0, p->reason, c->s->explanation);
 	if (p->no_data)
-		cond(c, COND_DEGRADED, true, "NoGridData", p->explanation);
+		cond(c, COND_DEGRADED, true, "NoGridData", c->s->explanation);
 	else if (p->shift_disabled)
 		cond(c, COND_DEGRADED, true, "PlaceShiftDisabled",
 		     "regions with another carbon basis or currency than home are left out; time shift goes on");
 	else
 		cond_clear(c, COND_DEGRADED, "GridDataFresh", "");
-	if (moved)
-		event(c, false, "Replanned", p->explanation);
+	if (moved && !c->o->mode.observe)
+		event(c, false, "Replanned", c->s->explanation);
 }
 
 /* Nothing to plan by: no GridRegion, or none that could be a home. */
@@ -356,7 +352,9 @@ static void apply_no_grid(struct ctx *c)
 	cond(c, COND_DEGRADED, true, "NoGridData", text);
 	if (c->s->plan.n_segments > 0 && !is_hard(c))
 		return;
-	if (is_hard(c))
+	if (c->o->mode.observe)
+		what = "observe mode: runs at once, unmodified";
+	else if (is_hard(c))
 		what = "does not start before its hard limits are known to be met";
 	else if (c->o->caj->spec.run_at_latest_on_no_data)
 		what = "starts at its latest start";
@@ -373,7 +371,7 @@ static int64_t start_due_ms(const struct ctx *c)
 	const struct caj_timing *t = &c->o->timing;
 	int64_t last = last_start_ms(c);
 
-	if (is_override(c))
+	if (is_override(c) || c->o->mode.observe)
 		return t->earliest_ms;
 	if (is_hard(c) && !current_plan(c))
 		return TIME_NONE;
@@ -393,6 +391,8 @@ static int64_t mark_ms(const struct ctx *c)
 
 static const char *release_reason(const struct ctx *c)
 {
+	if (c->o->mode.observe)
+		return CAJ_OBSERVE_MODE;
 	if (c->o->caj->run_now)
 		return "RunNow";
 	if (c->s->plan.n_segments > 0 && c->s->plan.segments[0].start_ms <= c->o->now_ms)
@@ -415,11 +415,12 @@ static void release(struct ctx *c)
 		c->s->released_ms = mark + SECOND_MS;
 	c->s->estimated_start_ms = c->s->released_ms;
 	if (!p && c->o->can_plan && c->s->plan.n_segments == 0)
-		c->s->explanation = "starts at its latest start: there was no plan";
+		c->s->explanation = c->o->mode.observe ? "observe mode: runs at once, unmodified; there was no plan"
+						       : "starts at its latest start: there was no plan";
 	cond(c, COND_RELEASED, true, release_reason(c), c->s->explanation);
 	mirror_suspended(c, false);
 	watch_deadline(c, c->s->released_ms);
-	if (p && p->over_power)
+	if (p && p->over_power && !c->o->mode.observe)
 		event(c, true, "PowerLimitOverridden", c->s->explanation);
 	if (ready(c, true, "Running", c->s->explanation))
 		event(c, false, "Released", c->s->explanation);
@@ -462,7 +463,7 @@ static void decide_pending(struct ctx *c)
 		apply_plan(c, p);
 	else if (!o->can_plan)
 		apply_no_grid(c);
-	if (p && p->plan.n_segments == 0) {
+	if (p && p->plan.n_segments == 0 && !o->mode.observe) {
 		decide_no_start(c, p->reason, p->explanation, p->no_power);
 		return;
 	}
@@ -599,7 +600,9 @@ static void decide_job_end(struct ctx *c)
 	}
 	end = condition_find(of_job, COND_COMPLETE);
 	const char *words = end->message[0] ? end->message : "the Job is complete";
-	if (c->s->savings)
+	if (has_reason(c, COND_RELEASED, CAJ_OBSERVE_MODE))
+		words = c->s->explanation;
+	else if (c->s->savings)
 		words = arena_printf(c->arena, "saved %s and %s against running at once in %s", c->s->saved_carbon,
 				     c->s->saved_cost, c->s->baseline.region ? c->s->baseline.region : "its home");
 	finish(c, false, end->reason[0] ? end->reason : "JobComplete", end->message, words);
@@ -713,42 +716,15 @@ static void decide_with_job(struct ctx *c)
 
 /* ---- the status as a whole ---- */
 
-/* Makes the status a step smaller; false when nothing is left that could go. */
-static bool shrink(struct ctx *c)
-{
-	struct caj_status *s = c->s;
-	bool cut = s->explanation && strlen(s->explanation) > SHORT_TEXT;
-
-	if (s->n_options > 0) {
-		s->n_options = 0;
-		return true;
-	}
-	for (size_t i = 0; i < s->conditions.len; i++) {
-		struct condition *k = &s->conditions.items[i];
-
-		cut |= strlen(k->message) > SHORT_TEXT;
-		k->message = clip(c, k->message, SHORT_TEXT);
-	}
-	s->explanation = clip(c, s->explanation, SHORT_TEXT);
-	return cut || account_merge_last(s->runs, &s->n_runs);
-}
-
-/*
- * Whether there is something to write. A status that is too large would never be written, and then nothing else either:
- * it is made smaller instead, in the same way each time.
- */
+/* Whether there is something to write. */
 static bool status_differs(struct ctx *c)
 {
 	_cleanup_(buf_release) struct buf was = BUF_INIT(16 * CAJ_MAX_STATUS);
 	_cleanup_(buf_release) struct buf is = BUF_INIT(16 * CAJ_MAX_STATUS);
 	struct error err;
 
-	c->s->explanation = clip(c, c->s->explanation, MAX_EXPLANATION);
-	while (caj_status_encode(c->s, &is, &err) && shrink(c))
-		buf_reset(&is);
-	if (caj_status_encode(&c->o->caj->status, &was, &err))
-		return true;
-	return !str_eq(buf_str(&was), buf_str(&is));
+	status_fit(c->s, c->arena, &is);
+	return caj_status_encode(&c->o->caj->status, &was, &err) != 0 || !str_eq(buf_str(&was), buf_str(&is));
 }
 
 void caj_decide(const struct caj_observed *o, struct arena *arena, struct caj_decision *ret)

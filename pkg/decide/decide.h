@@ -23,6 +23,9 @@
  * version, and body_create_job() looks at the live object. Where a decision also rests on the *other* object and cannot
  * be taken back, check_caj and check_job ask the caller to read that one live first and to give up when it has changed.
  *
+ * Observe mode, by the namespace's label: the Job runs at once (as soon as its user's own earliest start allows) and
+ * unmodified, whatever the limits; the plan that would have been made is shown. Released has the reason ObserveMode.
+ *
  * Ready's reason is the State column. A Job that somebody else suspended after its release has the state Suspended like
  * one that its user suspended; Ready's message then begins with "SuspendedByOther".
  */
@@ -40,6 +43,17 @@
 /* A release that was recorded but not carried out for so long no longer rests on a plan: hard limits are asked anew. */
 #define CAJ_RELEASE_VALID_MS (600 * SECOND_MS)
 
+/* Reason of condition Released. */
+#define CAJ_OBSERVE_MODE "ObserveMode"
+
+/* Of the namespace (contracts 8). */
+struct caj_mode {
+	bool observe;        /* else act */
+	const char *unknown; /* the label's value, which is neither: the default holds; NULL = it is one of them */
+};
+/* label: of the namespace, NULL = none; borrowed. */
+struct caj_mode caj_mode_of(const char *label, bool observe_by_default);
+
 /* What the job's pods tell. */
 struct caj_pod_summary {
 	int running;                     /* phase Running, or ended after running */
@@ -54,6 +68,7 @@ struct caj_observed {
 	const char *foreign_job;    /* there is a Job of that name that is not ours: whose; NULL = no */
 	const char *template_error; /* creating the Job was refused: the API server's words; NULL = not */
 	const char *template_hash;  /* of spec.jobTemplate now, when it was read anew; NULL = not read */
+	struct caj_mode mode;
 	struct caj_timing timing;
 	struct caj_refusal refusal;    /* of timing and place */
 	const struct plan_entry *plan; /* NULL = not planned by this process yet */
@@ -99,6 +114,8 @@ void caj_decide(const struct caj_observed *o, struct arena *arena, struct caj_de
 bool caj_is_pending(const struct carbonawarejob *caj, const struct job *job);
 /* Released and not ended: it holds its power. */
 bool caj_is_running(const struct carbonawarejob *caj, const struct job *job);
+/* Its release was recorded in observe mode: by body_release_unmodified(), and where it runs is nobody's plan. */
+bool caj_is_unmodified(const struct carbonawarejob *caj);
 /* Complete or Failed. */
 bool caj_is_finished(const struct carbonawarejob *caj);
 

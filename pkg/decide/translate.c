@@ -6,9 +6,6 @@
 
 #include "base/decimal.h"
 
-/* As much as spec.powerWattsPerPod may say. */
-#define MAX_POD_MILLIWATTS INT64_C(1000000000)
-
 static int32_t *column(const struct grid_view *v, const struct grid_forecast *f, const int32_t *from,
 		       struct arena *arena)
 {
@@ -44,6 +41,7 @@ static void region_columns(const struct grid_view *v, const struct gridregion *r
 		.name = r->obj.meta.name,
 		.power_limit_milliwatts = r->power_limit_watts * 1000,
 		.power_limit_hard = r->power_limit_hard,
+		.carbon_error_mg_per_kwh = gridregion_carbon_error(r, v->config->carbon_error_mg_per_kwh),
 	};
 	if (is_fresh(v, r, "carbon")) {
 		ret->carbon_mg_per_kwh = column(v, &r->forecast, r->forecast.carbon_p50, arena);
@@ -132,8 +130,12 @@ static void count_nodes(struct grid_view *v, const struct node *const *nodes, si
 	for (size_t i = 0; i < n_nodes; i++) {
 		int r = gridregion_of_node(v->regions, v->n_regions, &nodes[i]->obj.meta);
 
-		if (r < 0 || nodes[i]->unschedulable || !nodes[i]->ready)
+		if (nodes[i]->unschedulable || !nodes[i]->ready)
 			continue;
+		power_mean_add(&v->power_all, nodes[i]);
+		if (r < 0)
+			continue;
+		power_mean_add(&v->power[r], nodes[i]);
 		/* The first node decides; one that tells it in another way leaves the region without a label. */
 		struct region_label label = label_of_node(v->regions[r], &nodes[i]->obj.meta, arena);
 		if (v->cpu_milli[r] == 0)
@@ -188,6 +190,7 @@ void grid_view_init(struct grid_view *v, const struct translate_config *config, 
 	v->n_regions = MIN(n_regions, PLANNER_MAX_REGIONS - 1);
 	v->regions = arena_array(arena, (size_t)v->n_regions + 1, const struct gridregion *);
 	v->cpu_milli = arena_array(arena, (size_t)v->n_regions + 1, int64_t);
+	v->power = arena_array(arena, (size_t)v->n_regions + 1, struct power_mean);
 	v->labels = arena_array(arena, (size_t)v->n_regions + 1, struct region_label);
 	for (int i = 0; i < v->n_regions; i++)
 		v->regions[i] = regions[i];
@@ -261,10 +264,101 @@ static int unknown_region(struct caj_refusal *refusal, const char *field, const 
 	return -1;
 }
 
-static int find_home(const struct grid_view *v, const struct carbonawarejob *caj, int pinned,
+/* The regions that the template itself allows; n = 0: all of them. */
+struct template_regions {
+	bool allowed[PLANNER_MAX_REGIONS];
+	int n, first;
+};
+
+/* Does a node of that region have the label? As far as the GridRegion tells. */
+static bool region_has(const struct gridregion *r, const char *key, const char *value)
+{
+	if (strcmp(key, LABEL_REGION) == 0 && strcmp(value, r->obj.meta.name) == 0)
+		return true;
+	if (cstr_eq(pairs_get(&r->node_selector, key), value))
+		return true;
+	for (int i = 0; i < r->n_cloud_regions && strcmp(key, LABEL_TOPOLOGY_REGION) == 0; i++) {
+		if (strcmp(r->cloud_regions[i], value) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool region_is_in(const struct gridregion *r, const struct region_term *term)
+{
+	for (int i = 0; i < term->n; i++) {
+		const struct node_in *in = &term->in[i];
+		bool found = false;
+
+		for (int k = 0; k < in->n_values && !found; k++)
+			found = region_has(r, in->key, in->values[k]);
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static const char *const region_keys[] = { POD_TEMPLATE_REGION_KEYS };
+
+static bool names_regions(const struct pod_template *t)
+{
+	bool names = t->n_region_terms > 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(region_keys); i++)
+		names |= pairs_get(&t->node_selector, region_keys[i]) != NULL;
+	return names;
+}
+
+/* By nodeSelector and required affinity, both of which must hold. */
+static bool template_allows(const struct gridregion *r, const struct pod_template *t)
+{
+	bool any = t->n_region_terms == 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(region_keys); i++) {
+		const char *value = pairs_get(&t->node_selector, region_keys[i]);
+
+		if (value && !region_has(r, region_keys[i], value))
+			return false;
+	}
+	for (int i = 0; i < t->n_region_terms && !any; i++)
+		any = region_is_in(r, &t->region_terms[i]);
+	return any;
+}
+
+/* A template that names no GridRegion at all tells us nothing. */
+static void template_regions(const struct grid_view *v, const struct job *job, struct template_regions *ret)
+{
+	*ret = (struct template_regions){ .first = -1 };
+	if (!job || !names_regions(&job->template))
+		return;
+	for (int r = v->n_regions - 1; r >= 0; r--) {
+		ret->allowed[r] = template_allows(v->regions[r], &job->template);
+		ret->n += ret->allowed[r];
+		ret->first = ret->allowed[r] ? r : ret->first;
+	}
+}
+
+static bool is_allowed(const struct template_regions *t, int region)
+{
+	return t->n == 0 || (region >= 0 && region < PLANNER_MAX_REGIONS && t->allowed[region]);
+}
+
+static int largest_of(const struct grid_view *v, const struct template_regions *t)
+{
+	int largest = t->first;
+
+	for (int r = t->first; r < v->n_regions; r++) {
+		if (t->allowed[r] && v->cpu_milli[r] > v->cpu_milli[largest])
+			largest = r;
+	}
+	return largest;
+}
+
+static int find_home(const struct grid_view *v, const struct carbonawarejob *caj, const struct template_regions *own,
 		     struct caj_refusal *refusal)
 {
 	const char *frozen = caj->status.home;
+	int by_default = grid_view_find(v, v->config->default_region);
 
 	if (frozen && grid_view_find(v, frozen) >= 0)
 		return grid_view_find(v, frozen);
@@ -273,11 +367,9 @@ static int find_home(const struct grid_view *v, const struct carbonawarejob *caj
 
 		return home >= 0 ? home : unknown_region(refusal, "spec.homeRegion", caj->spec.home_region);
 	}
-	if (pinned >= 0)
-		return pinned;
-	if (v->config->default_region && grid_view_find(v, v->config->default_region) >= 0)
-		return grid_view_find(v, v->config->default_region);
-	return v->mean;
+	if (own->n > 0 && !(by_default >= 0 && is_allowed(own, by_default)))
+		return largest_of(v, own);
+	return by_default >= 0 ? by_default : v->mean;
 }
 
 static bool has_capacity(const struct grid_view *v, int region)
@@ -297,13 +389,15 @@ static const char *why_not_comparable(const struct grid_view *v, int home, int r
 	return same_basis(h, r) ? NULL : "another carbon basis or currency";
 }
 
-static void add_region(const struct grid_view *v, struct caj_place *p, int region)
+static void add_region(const struct grid_view *v, const struct template_regions *own, struct caj_place *p, int region)
 {
 	for (int i = 0; i < p->n_regions; i++) {
 		if (p->regions[i] == region)
 			return;
 	}
 	const char *why = why_not_comparable(v, p->home, region);
+	if (!is_allowed(own, region))
+		return;
 	if (why)
 		p->shift_disabled = why;
 	else if (has_capacity(v, region) && p->n_regions < (int)ARRAY_LEN(p->regions))
@@ -311,39 +405,57 @@ static void add_region(const struct grid_view *v, struct caj_place *p, int regio
 }
 
 /* A region that the pods or an earlier release are tied to, whatever else the spec allows; -1 = none. */
-static int tied_to(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job, int pinned)
+static int tied_to(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+		   const struct template_regions *own)
 {
-	if (pinned >= 0 || !job)
-		return pinned;
+	if (own->n == 1 || !job)
+		return own->first;
 	/* The affinity of the first release stays: the API server takes no other for a Job that has started. */
 	if (object_annotation(&job->obj, ANNOTATION_REGIONS) && caj->status.plan.n_segments > 0)
 		return grid_view_find(v, caj->status.plan.segments[0].region);
 	return -1;
 }
 
+/* Home and spec.relocate, as far as the template allows them; if it allows none of them, what it does allow. */
+static void add_allowed(const struct grid_view *v, const struct carbonawarejob *caj, const struct template_regions *own,
+			struct caj_place *p)
+{
+	if (p->home >= 0)
+		add_region(v, own, p, p->home);
+	for (int i = 0; i < caj->spec.n_relocate; i++) {
+		int r = grid_view_find(v, caj->spec.relocate[i]);
+
+		if (r >= 0 && r != v->mean)
+			add_region(v, own, p, r);
+	}
+	bool none = p->n_regions == 0 && own->n > 0;
+	for (int r = 0; r < v->n_regions && none; r++) {
+		if (own->allowed[r])
+			add_region(v, own, p, r);
+	}
+}
+
 void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job, struct caj_place *p,
 	       struct caj_refusal *refusal)
 {
-	const char *selector = job ? pairs_get(&job->template.node_selector, LABEL_REGION) : NULL;
-	int pinned = selector ? grid_view_find(v, selector) : -1;
-	int tied = tied_to(v, caj, job, pinned);
+	struct template_regions own;
 
+	template_regions(v, job, &own);
+	int tied = tied_to(v, caj, job, &own);
 	*p = (struct caj_place){ 0 };
-	p->home = (int16_t)find_home(v, caj, pinned, refusal);
+	p->home = (int16_t)find_home(v, caj, &own, refusal);
 	p->constrained = caj->spec.n_relocate > 0 || caj->spec.home_region;
-	if (p->home >= 0 && tied < 0)
-		add_region(v, p, p->home);
 	for (int i = 0; i < caj->spec.n_relocate; i++) {
 		int r = grid_view_find(v, caj->spec.relocate[i]);
 
 		if (r < 0 || r == v->mean)
 			(void)unknown_region(refusal, "spec.relocate.regions", caj->spec.relocate[i]);
-		else if (tied < 0)
-			add_region(v, p, r);
 	}
 	if (tied >= 0) {
 		p->regions[p->n_regions++] = (int16_t)tied;
-		p->constrained &= pinned < 0; /* the template says so itself */
+		p->constrained &= own.n != 1; /* the template says so itself */
+	} else {
+		add_allowed(v, caj, &own, p);
 	}
 	/* A cluster whose nodes tell no region: time shift at home still works, and nothing is constrained. */
 	if (p->n_regions == 0 && p->home >= 0) {
@@ -352,16 +464,21 @@ void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, cons
 	}
 }
 
-int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_requests *requests)
+int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_requests *requests,
+			   const struct power_model *model)
 {
-	if (spec->power_watts_per_pod >= 0)
-		return spec->power_watts_per_pod * 1000;
-	/* Each part by itself is capped first: requests are whatever a user wrote. */
-	int64_t cpu = CLAMP(requests->cpu_milli, 0, MAX_POD_MILLIWATTS / WATTS_PER_CORE) * WATTS_PER_CORE;
-	int64_t gpus = CLAMP(requests->gpus, 0, MAX_POD_MILLIWATTS / (WATTS_PER_GPU * 1000)) * WATTS_PER_GPU * 1000;
-	int64_t memory = i64_mul_div(MAX(requests->memory_bytes, 0), MILLIWATTS_PER_GIB, INT64_C(1) << 30);
+	return spec->power_watts_per_pod >= 0 ? spec->power_watts_per_pod * 1000 : power_of_pod(model, requests);
+}
 
-	return MIN(cpu + gpus + MIN(memory, MAX_POD_MILLIWATTS), MAX_POD_MILLIWATTS);
+struct power_model grid_view_power(const struct grid_view *v, const int16_t *regions, int n)
+{
+	struct power_mean sum = { 0 };
+
+	for (int i = 0; i < n; i++) {
+		if (regions[i] >= 0 && regions[i] < v->n_regions)
+			power_mean_merge(&sum, &v->power[regions[i]]);
+	}
+	return power_mean_model(sum.cores > 0 ? &sum : &v->power_all);
 }
 
 int32_t caj_pods(const struct job *job)
@@ -386,13 +503,14 @@ void caj_to_planner(const struct grid_view *v, const struct carbonawarejob *caj,
 {
 	const struct caj_spec *s = &caj->spec;
 	const struct caj_status *status = &caj->status;
+	struct power_model power = grid_view_power(v, place->regions, place->n_regions);
 
 	*ret = (struct planner_job){
 		.id = caj->obj.meta.uid,
 		.earliest_ms = t->earliest_ms,
 		.latest_start_ms = t->latest_start_ms,
 		.duration_ms = MAX(t->duration_ms, 1),
-		.power_milliwatts = caj_pod_milliwatts(s, &job->template.requests) * caj_pods(job),
+		.power_milliwatts = caj_pod_milliwatts(s, &job->template.requests, &power) * caj_pods(job),
 		.spread_ms = t->spread_ms,
 		.weight_carbon = s->weights.carbon,
 		.weight_cost = s->weights.cost,

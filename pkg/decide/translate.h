@@ -9,15 +9,11 @@
 
 #include "api/carbonawarejob.h"
 #include "api/gridregion.h"
+#include "decide/power.h"
 #include "decide/timing.h"
 #include "k8s/types/job.h"
 #include "k8s/types/node.h"
 #include "planner/planner.h"
-
-/* Power of what a pod requests, where the user gives no watts (contracts 1: the node profile). */
-#define WATTS_PER_CORE 10
-#define MILLIWATTS_PER_GIB 400
-#define WATTS_PER_GPU 300
 
 /* The name of the home of a job that is pinned nowhere: the allocatable-weighted mean of all regions with nodes. */
 #define HOME_MEAN "mean"
@@ -43,6 +39,8 @@ struct grid_view {
 	const struct gridregion **regions; /* sorted by name */
 	int n_regions;
 	int64_t *cpu_milli;          /* per region: allocatable of its schedulable nodes; 0 = no node */
+	struct power_mean *power;    /* per region, of the same nodes */
+	struct power_mean power_all; /* of all schedulable nodes, also those that tell no region */
 	struct region_label *labels; /* per region */
 	int mean;                    /* index of HOME_MEAN in signals.regions, -1 if there is none */
 	struct planner_signals signals;
@@ -69,15 +67,21 @@ struct caj_place {
 };
 
 /*
- * Home: status.home once frozen, else spec.homeRegion, else the region that the template's nodeSelector pins, else the
- * default region, else HOME_MEAN. Regions that have no node and do not scale from zero are left out, and those that
- * cannot be compared with home (another basis or currency, or PlaceShiftDisabled). refusal: UnknownRegion.
+ * Home: status.home once frozen, else spec.homeRegion, else the one region that the template itself pins by
+ * nodeSelector or required nodeAffinity (`loadshift.io/region`, `topology.kubernetes.io/region`), else the default
+ * region, else HOME_MEAN. A template that allows several regions confines home and plan to them: where nothing else
+ * says which is home, the one with most allocatable CPU. Regions that have no node and do not scale from zero are left
+ * out, and those that cannot be compared with home (another basis or currency, or PlaceShiftDisabled). refusal:
+ * UnknownRegion.
  */
 void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
 	       struct caj_place *ret, struct caj_refusal *refusal);
 
-/* Power of one pod, mW; 0 = not known (nothing requested). */
-int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_requests *requests);
+/* Power of one pod, mW; 0 = not known (nothing requested). model: of the node, or of where it may run. */
+int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_requests *requests,
+			   const struct power_model *model);
+/* The mean of the nodes in those regions; of all nodes where these have none. Unknown regions (-1) are left out. */
+struct power_model grid_view_power(const struct grid_view *v, const int16_t *regions, int n);
 /* Pods that run at once: the smaller of parallelism and completions, at least 1. */
 int32_t caj_pods(const struct job *job);
 

@@ -181,9 +181,12 @@ static double mean_or_filler(const struct ranking *k, unsigned i, enum outlook_s
 static double noise_of(const struct ranking *k, const struct planner_job *w)
 {
 	double sum = w->weight_carbon + w->weight_cost + w->weight_delay + w->weight_renewable, noise = 0;
+	int32_t error = 0;
 
+	for (unsigned i = 0; i < k->n; i++)
+		error = MAX(error, k->regions[i]->carbon_error_mg_per_kwh);
 	if (k->scale[OUTLOOK_CARBON] > 0)
-		noise += w->weight_carbon / sum * EXTENDER_CARBON_ERROR_MG_PER_KWH / k->scale[OUTLOOK_CARBON];
+		noise += w->weight_carbon / sum * error / k->scale[OUTLOOK_CARBON];
 	if (k->scale[OUTLOOK_PRICE] > 0)
 		noise += w->weight_cost / sum * EXTENDER_PRICE_ERROR_PERMILLE / 1000;
 	return noise;

@@ -21,7 +21,8 @@
  *	score = round(10 * (worst - x) / (worst - best))
  *
  * where a scale is the mean |value| of all known values from now on in the ranked regions. If worst - best does not
- * exceed the noise, w_carbon * 20 g/kWh / scale + w_cost * 10 %, all get 5 (contracts 3). Prices count only where all
+ * exceed the noise, w_carbon * 20 g/kWh x 1000 / confidence / scale + w_cost * 10 % (contracts 3; the confidence is
+ * the least of the ranked regions', per mille), all get 5. Prices count only where all
  * ranked prices have one currency and one costBasis; a ranked region without a price counts as the mean of the others,
  * and so for renewables. Every other node gets the lowest score given. No ranking, so 5 for every node: no snapshot,
  * no data at all, or PlaceShiftDisabled on a region of the set.

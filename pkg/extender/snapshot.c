@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Building the table of nodes and regions, looking names up in it, and swapping it. */
-#include "extender/snapshot.h"
+#include "extender/decide.h"
 
 #include "base/alloc.h"
 #include "base/rand.h"
@@ -115,6 +115,7 @@ static void add_regions(struct extender_snapshot *s, const struct gridregion *co
 
 		r->name = arena_strdup(&s->arena, from[i]->obj.meta.name);
 		r->place_shift_disabled = from[i]->place_shift_disabled;
+		r->carbon_error_mg_per_kwh = gridregion_carbon_error(from[i], EXTENDER_CARBON_ERROR_MG_PER_KWH);
 		r->as_of_ms = as_of_ms(from[i]);
 		r->cost_basis = from[i]->cost_basis;
 		r->currency = priced ? arena_strdup(&s->arena, from[i]->currency) : NULL;

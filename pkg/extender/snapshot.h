@@ -25,6 +25,7 @@ struct extender_region {
 	const char *name;
 	unsigned set; /* index of the first region it is comparable to, itself included */
 	bool place_shift_disabled;
+	int32_t carbon_error_mg_per_kwh; /* EXTENDER_CARBON_ERROR_MG_PER_KWH, more where confidence is less */
 	int64_t as_of_ms; /* when carbon was fetched, or issued where that is not said; TIME_NONE = never */
 	enum cost_basis cost_basis;
 	const char *currency; /* NULL = no price */

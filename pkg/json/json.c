@@ -175,7 +175,7 @@ static const struct json *get_str(const struct json *object, struct str key)
 {
 	if (json_is_object(object))
 		json_each (m, object)
-			if (str_is(key, json_key(m)))
+			if (strncmp(json_key(m), key.ptr, key.len) == 0 && !json_key(m)[key.len])
 				return m;
 	return NULL;
 }

@@ -154,11 +154,14 @@ static bool token_is_sane(const char *s)
 	return true;
 }
 
-static int read_user(struct k8s_auth *a, const struct json *user, const char *dir, struct error *err)
+static int read_user(struct k8s_auth *a, const struct json *user, const char *dir, k8s_exec_fn fn, struct error *err)
 {
-	static const char *const refused[][2] = {
+	static const char *const no_exec[][2] = {
 		{ "exec", "use a token or a client certificate, for example of a ServiceAccount "
 			  "(kubectl create token), or run in the cluster" },
+		{ NULL, NULL },
+	};
+	static const char *const refused[][2] = {
 		{ "auth-provider", "it was removed from Kubernetes; use a token or a client certificate" },
 		{ "username", "use a token or a client certificate" },
 		{ "password", "use a token or a client certificate" },
@@ -170,7 +173,7 @@ static int read_user(struct k8s_auth *a, const struct json *user, const char *di
 	};
 	const char *token, *token_file;
 
-	if (refuse(user, refused, err) || field(user, "token", &token, err) ||
+	if (refuse(user, refused, err) || (!fn && refuse(user, no_exec, err)) || field(user, "token", &token, err) ||
 	    field(user, "tokenFile", &token_file, err) ||
 	    pem_field(a, user, "client-certificate", dir, &a->tls.cert_file, &a->tls.cert_pem, err) ||
 	    pem_field(a, user, "client-key", dir, &a->tls.key_file, &a->tls.key_pem, err))
@@ -184,6 +187,9 @@ static int read_user(struct k8s_auth *a, const struct json *user, const char *di
 		if (strlen(token) > MAX_TOKEN || !token_is_sane(token))
 			return error_set(err, ERR_INVALID, "token must be one word of at most %d bytes", MAX_TOKEN);
 		a->token = arena_strdup(&a->arena, token);
+	} else if (is_given(json_get(user, "exec"))) {
+		if (fn(json_get(user, "exec"), dir, a, err))
+			return error_wrap(err, "exec");
 	}
 	return 0;
 }
@@ -201,7 +207,7 @@ static int find_named(const struct json *config, const char *list, const char *i
 	return error_set(err, ERR_INVALID, "%s has no entry named \"%s\"", list, name);
 }
 
-static int read_config(struct k8s_auth *a, const struct json *config, const char *dir, const char *name,
+static int read_config(struct k8s_auth *a, const struct json *config, const char *dir, const char *name, k8s_exec_fn fn,
 		       struct error *err)
 {
 	const struct json *context, *cluster, *user = NULL;
@@ -224,12 +230,13 @@ static int read_config(struct k8s_auth *a, const struct json *config, const char
 		a->namespace = arena_strdup(&a->arena, ns);
 	if (read_cluster(a, cluster, dir, err))
 		return error_wrap(err, "cluster \"%s\"", cluster_name);
-	if (read_user(a, user, dir, err))
+	if (read_user(a, user, dir, fn, err))
 		return error_wrap(err, "user \"%s\"", user_name ? user_name : "");
 	return 0;
 }
 
-int k8s_auth_kubeconfig(struct str yaml, const char *dir, const char *context, struct k8s_auth *ret, struct error *err)
+static int read_kubeconfig(struct str yaml, const char *dir, const char *context, k8s_exec_fn fn, struct k8s_auth *ret,
+			   struct error *err)
 {
 	_cleanup_(buf_release) struct buf text = BUF_INIT(8 * MAX_KUBECONFIG);
 	_cleanup_(json_cleanup) struct json *config = NULL;
@@ -238,12 +245,17 @@ int k8s_auth_kubeconfig(struct str yaml, const char *dir, const char *context, s
 	if (yaml_to_json(yaml, &text, err) || json_parse(buf_str(&text), &config, err))
 		return -1;
 	auth_init(&a);
-	if (read_config(&a, config, dir, context, err)) {
+	if (read_config(&a, config, dir, context, fn, err)) {
 		k8s_auth_release(&a);
 		return -1;
 	}
 	*ret = a;
 	return 0;
+}
+
+int k8s_auth_kubeconfig(struct str yaml, const char *dir, const char *context, struct k8s_auth *ret, struct error *err)
+{
+	return read_kubeconfig(yaml, dir, context, NULL, ret, err);
 }
 
 int k8s_auth_service_account(const char *dir, const char *host, const char *port, struct k8s_auth *ret,
@@ -291,7 +303,7 @@ static int check_files(const struct k8s_auth *a, struct error *err)
 	return 0;
 }
 
-static int load_file(const char *path, const char *context, struct k8s_auth *ret, struct error *err)
+static int load_file(const char *path, const char *context, k8s_exec_fn fn, struct k8s_auth *ret, struct error *err)
 {
 	_cleanup_(buf_release) struct buf yaml = BUF_INIT(MAX_KUBECONFIG);
 	_cleanup_free_ char *dir = NULL;
@@ -301,7 +313,7 @@ static int load_file(const char *path, const char *context, struct k8s_auth *ret
 	dir = slash ? xstrndup(path, (size_t)MAX(slash - path, 1)) : xstrdup(".");
 	if (buf_read_file(&yaml, path, err))
 		return error_wrap(err, "kubeconfig");
-	if (k8s_auth_kubeconfig(buf_str(&yaml), dir, context, &a, err))
+	if (read_kubeconfig(buf_str(&yaml), dir, context, fn, &a, err))
 		return error_wrap(err, "kubeconfig %s", path);
 	if (check_files(&a, err)) {
 		k8s_auth_release(&a);
@@ -334,23 +346,29 @@ static const char *env(const char *name)
 
 int k8s_auth_load(const char *kubeconfig, const char *context, struct k8s_auth *ret, struct error *err)
 {
+	return k8s_auth_load_with(kubeconfig, context, NULL, ret, err);
+}
+
+int k8s_auth_load_with(const char *kubeconfig, const char *context, k8s_exec_fn fn, struct k8s_auth *ret,
+		       struct error *err)
+{
 	const char *from_env = env("KUBECONFIG"), *home = env("HOME");
 	const char *host = env("KUBERNETES_SERVICE_HOST"), *port = env("KUBERNETES_SERVICE_PORT");
 
 	if (kubeconfig)
-		return load_file(kubeconfig, context, ret, err);
+		return load_file(kubeconfig, context, fn, ret, err);
 	if (from_env && strchr(from_env, ':'))
 		return error_set(err, ERR_INVALID,
 				 "KUBECONFIG names several files: merge them with kubectl config view --flatten");
 	if (from_env)
-		return load_file(from_env, context, ret, err);
+		return load_file(from_env, context, fn, ret, err);
 	if (host && port)
 		return load_in_cluster(host, port, ret, err);
 	if (home) {
 		_cleanup_free_ char *path = xasprintf("%s/.kube/config", home);
 
 		if (access(path, F_OK) == 0)
-			return load_file(path, context, ret, err);
+			return load_file(path, context, fn, ret, err);
 	}
 	return error_set(err, ERR_NOT_FOUND, "no cluster: give --kubeconfig FILE, set KUBECONFIG, or run in a pod");
 }

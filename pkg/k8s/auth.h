@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "http/client.h"
+#include "json/json.h"
 
 struct k8s_auth {
 	struct arena arena;     /* owns every string here */
@@ -30,6 +31,13 @@ struct k8s_auth {
  * KUBERNETES_SERVICE_HOST is set, ~/.kube/config. `context` NULL = current-context. Errors name file, field and fix.
  */
 int k8s_auth_load(const char *kubeconfig, const char *context, struct k8s_auth *ret, struct error *err) must_check;
+/*
+ * The same for a program that a person runs: `exec` (a credential plug-in) is not refused but given to fn as it stands
+ * in the kubeconfig, with server and CA in `a`, to set token or certificate in a's arena.
+ */
+typedef int (*k8s_exec_fn)(const struct json *exec, const char *dir, struct k8s_auth *a, struct error *err);
+int k8s_auth_load_with(const char *kubeconfig, const char *context, k8s_exec_fn fn, struct k8s_auth *ret,
+		       struct error *err) must_check;
 void k8s_auth_release(struct k8s_auth *a);
 
 /* The two readers behind it, without environment. `dir` is what relative file names count from. */

@@ -18,12 +18,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 Object = Mapping[str, Any]
 SLOT = 1_800_000
 DAY = 86_400_000
-CARBON_ERROR = 20_000  # mg/kWh, until forecasts are scored
+FRESH, OLDEST = 2 * 3_600_000, 6 * 3_600_000  # ages of carbon data
+CARBON_ERROR = 20_000  # mg/kWh at full confidence, until forecasts are scored
 PRICE_ERROR = 0.1  # of the mean price
 DEFAULT_WEIGHTS = {"carbon": 60, "cost": 30, "delay": 10, "renewable": 0}
 RENEWABLE_FUELS = {"wind", "solar", "hydro", "biomass"}
@@ -70,57 +71,180 @@ class Clock:
 # What the providers said
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What one body says of one signal of one zone, ahead only."""
+
+    asked: int
+    issued: int
+    values: Column
+
+
+Source = tuple[str, str]  # provider and its name of the zone
+
+
 class Bodies:
     """Every answer of the grid data's source, each with the (domain) time at which it was asked for."""
 
     def __init__(self, records: Iterable[Object]) -> None:
-        self._carbon: list[tuple[int, Any]] = []
+        self._answers: dict[tuple[Source, str], list[Answer]] = {}
+        self._tracks: dict[tuple[Source, str, int], Track] = {}
         self._price: list[tuple[int, str, Any]] = []
-        self._columns: dict[tuple[str, str, int], tuple[Column, Column]] = {}
-        for record in records:
-            path = unquote(urlsplit(record["target"]).path)
-            if record["status"] != 200:
-                continue
-            if path.startswith("/regional/intensity/") and path.endswith("/fw48h"):
-                self._carbon.append((record["now_ms"], json.loads(record["body"])))
-            elif path.endswith("/standard-unit-rates/"):
-                zone = path.split("/electricity-tariffs/")[1].split("/")[0][-1]
-                self._price.append((record["now_ms"], zone, json.loads(record["body"])))
+        self._prices: dict[tuple[str, int], Column] = {}
+        self._modified: dict[str, int] = {}  # NESO's resource: when its data were issued
+        self.times: list[int] = []  # of all carbon answers, in order
+        for record in sorted((r for r in records if r["status"] == 200), key=lambda r: r["now_ms"]):
+            self._read(record["now_ms"], urlsplit(record["target"]), record["body"])
 
-    def carbon(self, zone: str, issued_ms: int) -> tuple[Column, Column]:
-        """mg/kWh and renewable per mille of the regional forecast that was asked for in that slot."""
-        key = ("carbon", zone, issued_ms)
-        if key not in self._columns:
-            body = max((b for b in self._carbon if slot_of(b[0]) == issued_ms), key=lambda b: b[0])[1]
-            self._columns[key] = carbon_columns(body, zone)
-        return self._columns[key]
+    def _read(self, now: int, target: SplitResult, body: str) -> None:
+        path = unquote(target.path)
+        if path.startswith("/regional/intensity/") and path.endswith("/fw48h"):
+            self._read_carbon_api(now, json.loads(body))
+        elif path.endswith("/package_show"):
+            for resource in json.loads(body)["result"]["resources"]:
+                self._modified[resource["id"]] = to_ms(resource["last_modified"] + "Z")
+        elif path.endswith("/datastore_search"):
+            resource = parse_qs(target.query)["resource_id"][0]
+            self._read_neso(now, self._modified[resource], json.loads(body)["result"]["records"])
+        elif path.endswith("/standard-unit-rates/"):
+            zone = path.split("/electricity-tariffs/")[1].split("/")[0][-1]
+            self._price.append((now, zone, json.loads(body)))
+
+    def _read_carbon_api(self, now: int, body: Any) -> None:
+        columns: dict[tuple[str, str], Column] = {}
+        for window in body["data"]:
+            for region in window["regions"]:
+                zone, start = str(region["regionid"]), to_ms(window["from"])
+                if region["intensity"]["forecast"] is not None:
+                    grams = region["intensity"]["forecast"]
+                    columns.setdefault((zone, "carbon"), {})[start] = max(0, round(grams * 1000))
+                columns.setdefault((zone, "renewable"), {})[start] = renewable_permille(region["generationmix"])
+        for (zone, signal), column in columns.items():
+            self._keep(("carbonintensity-gb", zone), signal, Answer(now, slot_of(now), column))
+
+    def _read_neso(self, now: int, issued: int, rows: Sequence[Object]) -> None:
+        """Rows of the regional forecast have a column for each region, by its title; other tables are passed over."""
+        columns: dict[str, Column] = {}
+        for row in rows:
+            if "datetime" not in row or "London" not in row:
+                continue
+            start = to_ms(row["datetime"] + "Z")
+            for title, grams in row.items():
+                if isinstance(grams, int | float) and not title.startswith("_"):
+                    columns.setdefault(title.lower().replace(" ", "-"), {})[start] = max(0, round(grams * 1000))
+        for zone, column in columns.items():
+            self._keep(("neso", zone), "carbon", Answer(now, issued, column))
+
+    def _keep(self, source: Source, signal: str, answer: Answer) -> None:
+        self._answers.setdefault((source, signal), []).append(answer)
+        if signal == "carbon" and answer.asked not in self.times[-1:]:
+            self.times.append(answer.asked)
+
+    def track(self, source: Source, signal: str, until: int) -> Track:
+        """What that source had said by then."""
+        key = (source, signal, until)
+        if key not in self._tracks:
+            self._tracks[key] = Track()
+            for answer in self._answers.get((source, signal), []):
+                if answer.asked <= until:
+                    self._tracks[key].merge(answer)
+        return self._tracks[key]
 
     def price(self, zone: str, issued_ms: int) -> Column:
         """Millionths of a pound per kWh. What was once published stays true: all answers up to that slot count."""
-        key = ("price", zone, issued_ms)
-        if key not in self._columns:
+        if (zone, issued_ms) not in self._prices:
             column: Column = {}
-            for now, its_zone, body in sorted(self._price, key=lambda b: b[0]):
+            for now, its_zone, body in self._price:
                 if its_zone == zone and slot_of(now) <= issued_ms:
                     column.update(price_column(body))
-            self._columns[key] = column, {}
-        return self._columns[key][0]
+            self._prices[zone, issued_ms] = column
+        return self._prices[zone, issued_ms]
 
 
-def carbon_columns(body: Any, zone: str) -> tuple[Column, Column]:
-    carbon: Column = {}
-    renewable: Column = {}
-    for window in body["data"]:
-        start = to_ms(window["from"])
-        for region in window["regions"]:
-            if str(region["regionid"]) != zone:
-                continue
-            if region["intensity"]["forecast"] is not None:
-                carbon[start] = max(0, round(region["intensity"]["forecast"] * 1000))
-            shares = {row["fuel"]: row["perc"] for row in region["generationmix"]}
-            green = sum(share for fuel, share in shares.items() if fuel in RENEWABLE_FUELS)
-            renewable[start] = round(1000 * green / sum(shares.values()))
-    return carbon, renewable
+def renewable_permille(mix: Iterable[Object]) -> int:
+    shares = {row["fuel"]: row["perc"] for row in mix}
+    green = sum(share for fuel, share in shares.items() if fuel in RENEWABLE_FUELS)
+    return round(1000 * green / sum(shares.values()))
+
+
+@dataclass
+class Track:
+    """The newest word of one source on each half hour; what newer issues leave out is kept for a while."""
+
+    issued: int | None = None
+    values: dict[int, tuple[int, float]] = field(default_factory=dict)  # start: its issue, value
+
+    def merge(self, answer: Answer) -> None:
+        ahead = {s: v for s, v in answer.values.items() if s + SLOT > answer.asked}
+        for slot, value in ahead.items():
+            if slot not in self.values or self.values[slot][0] <= answer.issued:
+                self.values[slot] = answer.issued, value
+        if ahead and (self.issued is None or answer.issued >= self.issued):
+            self.issued = answer.issued
+        if self.issued is not None:
+            self.values = {s: v for s, v in self.values.items() if v[0] >= self.issued - OLDEST}
+
+    def age(self, now: int) -> int | None:
+        """None: knows nothing of now or later, or nothing that may still be acted upon."""
+        if self.issued is None or now - self.issued > OLDEST or not any(s + SLOT > now for s in self.values):
+            return None
+        return now - self.issued
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a region's GridRegion held of carbon."""
+
+    issued: int
+    confidence: int  # per mille
+    columns: Mapping[str, Column]  # carbon, renewable
+
+
+def resolution(source: Source) -> str:
+    """Sources of the same one mean the same; their bases are alike otherwise."""
+    return "national" if source[1] in ("national", "GB") else "regional"
+
+
+def first_usable(tracks: Sequence[Track], now: int) -> int | None:
+    """The first of the chain that is fresh, else the first that is not too old."""
+    ages = [track.age(now) for track in tracks]
+    for limit in (FRESH, OLDEST):
+        for i, age in enumerate(ages):
+            if age is not None and age <= limit:
+                return i
+    return None
+
+
+def filled(tracks: Sequence[Track], chosen: int, alike: Sequence[int]) -> Column:
+    """The chosen one's values, and in its gaps those of the others that mean the same, in their order."""
+    column: Column = {}
+    issued = tracks[chosen].issued or 0
+    for i in [chosen, *(i for i in alike if i != chosen)]:
+        if issued - (tracks[i].issued or issued) <= OLDEST:
+            for slot, (_, value) in tracks[i].values.items():
+                column.setdefault(slot, value)
+    return column
+
+
+def known_of(bodies: Bodies, chain: Sequence[Source], until: int, now: int) -> Known | None:
+    """The fallback chain, by the rules of docs/gridregion.md; from what was asked for by `until`, as of `now`."""
+    tracks = [bodies.track(source, "carbon", until) for source in chain]
+    chosen = first_usable(tracks, now)
+    if chosen is None:
+        return None
+    age = tracks[chosen].age(now) or 0
+    confidence = 1000
+    for _ in range(chosen):
+        confidence = confidence * 9 // 10
+    confidence -= confidence * max(0, age - FRESH) // (OLDEST - FRESH) // 2
+    alike = [i for i, source in enumerate(chain) if resolution(source) == resolution(chain[chosen])]
+    shares = [bodies.track(source, "renewable", until) for source in chain]
+    green = first_usable([shares[i] for i in alike], now)
+    columns = {
+        "carbon": filled(tracks, chosen, alike),
+        "renewable": {} if green is None else filled(shares, alike[green], alike),
+    }
+    return Known(tracks[chosen].issued or 0, confidence, columns)
 
 
 def price_column(body: Any) -> Column:
@@ -240,6 +364,7 @@ class Round:
 
     now: int
     columns: Mapping[str, Mapping[str, Column]]  # region: signal: column
+    confidence: Mapping[str, int]  # region: per mille
     jobs: Sequence[Job]
     limits: Mapping[str, tuple[int, bool]]  # region: watts, hard?
     reserved: list[tuple[str, int, int, int]] = field(default_factory=list)  # region, start, end, watts
@@ -269,7 +394,8 @@ class Round:
         total = sum(job.weights.values())
         noise = 0.0
         if self.scale("carbon") > 0:
-            noise += job.weights["carbon"] / total * CARBON_ERROR / self.scale("carbon")
+            error = max(CARBON_ERROR * 1000 // self.confidence[region] for region in job.regions)
+            noise += job.weights["carbon"] / total * error / self.scale("carbon")
         if self.scale("price") > 0:
             noise += job.weights["cost"] / total * PRICE_ERROR
         return noise
@@ -456,6 +582,7 @@ class Replay:
         clock: Clock,
     ) -> None:
         self.bodies, self.log, self.clock = bodies, log, clock
+        self.cache: dict[tuple[tuple[Source, ...], int, int], Known | None] = {}
         self.objects = {f"{o['metadata']['namespace']}/{o['metadata']['name']}": o for o in jobs}
         self.jobs = {key: read_job(o, nodes, clock) for key, o in self.objects.items()}
         self.regions = {r["metadata"]["name"]: r["spec"] for r in regions}
@@ -487,26 +614,51 @@ class Replay:
             return ended is None or ended > now
         return earlier.start > now
 
-    def columns(self, now: int) -> dict[str, dict[str, Column]]:
+    def known(self, region: str, now: int) -> list[Known]:
+        """What stood of carbon in a GridRegion at that round: of the issue that the log names. Which answers of other
+        sources had come in by then, to fill gaps, is not said: so there may be two, with the most and the fewest."""
+        issued = self.log.issued[now][region][0]
+        chain = [(link["provider"], link["zone"]) for link in self.regions[region]["carbon"]["chain"]]
+        times = [t for t in self.bodies.times if now - 4 * SLOT <= t <= now]
+        # At the border of a slot the status is written anew, a moment later.
+        for at in (now, slot_of(now) - 1):
+            found = [self.known_by(chain, until, at) for until in times]
+            fitting = [k for k in found if k is not None and k.issued == issued]
+            if fitting:
+                return [fitting[-1], fitting[0]]
+        return []
+
+    def known_by(self, chain: Sequence[Source], until: int, now: int) -> Known | None:
+        key = (tuple(chain), until, now)
+        if key not in self.cache:
+            self.cache[key] = known_of(self.bodies, chain, until, now)
+        return self.cache[key]
+
+    def columns(self, now: int, carbon: Mapping[str, Known]) -> dict[str, dict[str, Column]]:
         """What stood in the GridRegions at that round, taken from the bodies."""
         result = {}
-        for name, (carbon_issued, price_issued) in self.log.issued[now].items():
-            chains = self.regions[name]
-            carbon: Column = {}
-            renewable: Column = {}
-            price: Column = {}
-            if carbon_issued is not None and chains["carbon"]["chain"][0]["zone"] != "national":
-                carbon, renewable = self.bodies.carbon(chains["carbon"]["chain"][0]["zone"], carbon_issued)
-            if price_issued is not None:
-                price = self.bodies.price(chains["price"]["chain"][0]["zone"][-1], price_issued)
-            known = {"carbon": carbon, "price": price, "renewable": renewable}
-            result[name] = {s: {t: v for t, v in known[s].items() if t >= slot_of(now)} for s in SIGNALS}
+        for name, known in carbon.items():
+            price_issued = self.log.issued[now][name][1]
+            zone = self.regions[name]["price"]["chain"][0]["zone"]
+            price = self.bodies.price(zone[-1], price_issued) if price_issued is not None else {}
+            signals = {**known.columns, "price": price}
+            result[name] = {s: {t: v for t, v in signals[s].items() if t >= slot_of(now)} for s in SIGNALS}
         return result
 
-    def round_at(self, decision: Decision) -> Round:
+    def rounds_at(self, decision: Decision) -> list[Round]:
+        """The round of that decision, for each of the data that may have stood there; [] when none of what was
+        served fits the issues that the log names."""
+        waiting = [self.jobs[key] for key in self.jobs if self.in_round(key, decision.now)]
+        planned = {region for job in waiting for region in job.regions}
+        known = {region: self.known(region, decision.now) for region in planned}
+        if not all(known.values()):
+            return []
+        return [self.round_with(decision, waiting, {r: known[r][i] for r in planned}) for i in range(2)]
+
+    def round_with(self, decision: Decision, waiting: Sequence[Job], known: Mapping[str, Known]) -> Round:
         now, job = decision.now, self.jobs[decision.job]
-        waiting = [self.jobs[key] for key in self.jobs if self.in_round(key, now)]
-        this = Round(now, self.columns(now), waiting, self.power)
+        confidence = {region: k.confidence for region, k in known.items()}
+        this = Round(now, self.columns(now, known), confidence, waiting, self.power)
         for key, other in self.jobs.items():
             plan = self.standing_plan(key, now, before=False)
             ended = self.ended(key)
@@ -527,10 +679,18 @@ class Replay:
         """A sentence for each decision that is not what it should be."""
         for decision in self.log.decisions:
             job = self.jobs[decision.job]
-            right = self.round_at(decision).choose(job, decision.earlier)
-            if decision.region is None and not right:
+            rounds = self.rounds_at(decision)
+            if not rounds:
+                yield f"{decision.job} at {to_text(decision.now)}: no bodies give the issues that the log names"
                 continue
-            if any(c.region == decision.region and c.start == decision.start for c in right):
+            right = [this.choose(job, decision.earlier) for this in rounds]
+            if any(self.agrees(decision, choices) for choices in right):
                 continue
-            wanted = " or ".join(f"{c.region} {to_text(c.start)}" for c in right) or "no start"
+            wanted = " or ".join(f"{c.region} {to_text(c.start)}" for c in right[0]) or "no start"
             yield f"{decision.job} at {to_text(decision.now)}: the operator chose {decision}, brute force {wanted}"
+
+    @staticmethod
+    def agrees(decision: Decision, choices: Sequence[Choice]) -> bool:
+        if decision.region is None:
+            return not choices
+        return any(c.region == decision.region and c.start == decision.start for c in choices)

@@ -96,14 +96,13 @@ def finished(caj: dict[str, Any]) -> bool:
 
 
 def is_release(event: Event) -> bool:
-    """The patch that unsuspends a Job."""
+    """The patch that unsuspends a Job: a JSON patch, or a merge patch in observe mode."""
     request = event.get("requestObject")
-    return (
-        event["objectRef"].get("resource") == "jobs"
-        and event["verb"] == "patch"
-        and isinstance(request, list)
-        and any(op.get("path") == "/spec/suspend" and op.get("value") is False for op in request)
-    )
+    if event["objectRef"].get("resource") != "jobs" or event["verb"] != "patch" or not request:
+        return False
+    if isinstance(request, list):
+        return any(op.get("path") == "/spec/suspend" and op.get("value") is False for op in request)
+    return request.get("spec", {}).get("suspend") is False
 
 
 def name_of(event: Event) -> str:

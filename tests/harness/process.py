@@ -21,7 +21,7 @@ SANITIZER_OPTIONS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1",
     "UBSAN_OPTIONS": "print_stacktrace=1",
     # Losing the Lease ends the operator on the spot, threads and all.
-    "TSAN_OPTIONS": "second_deadlock_stack=1:report_thread_leaks=0",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1:report_thread_leaks=0",
 }
 
 

@@ -30,7 +30,8 @@ class World:
 
     def replay(self, *flags: str) -> Program:
         return self.programs.start(
-            "gridreplay", "--port", str(self.port), "--start", self.start, *self.clock.flags(), *flags,
+            "gridreplay", "--port", str(self.port), "--start", self.start, *self.clock.flags(),
+            "--download-host", "127.0.0.1", *flags,
             "--carbon", ROOT / "demo" / "gb_regional_carbon_2023-02-09_3days.csv",
             ready=f"http://127.0.0.1:{self.port}/_replay/requests",
         )  # fmt: skip
@@ -40,8 +41,7 @@ class World:
         return self.programs.start(
             "operator", "--kubeconfig", str(self.plane.kubeconfig), "--namespace", "default",
             "--metrics-port", str(self.metrics_port), "--probes-port", str(probes),
-            "--grid-carbon-url", f"http://127.0.0.1:{self.port}",
-            "--grid-octopus-url", f"http://127.0.0.1:{self.port}/v1",
+            "--grid-server", f"http://127.0.0.1:{self.port}",
             "--lease-duration", "3s", "--lease-renew-deadline", "2s", "--lease-retry-period", "500ms",
             *self.clock.flags(),
             ready=f"http://127.0.0.1:{probes}/readyz",

@@ -12,9 +12,11 @@ import datetime
 import http.client
 import json
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -363,6 +365,7 @@ def test_until_synced_everything_passes(plane: ControlPlane, programs: ProcessRu
     assert extender.metric('loadshift_extender_neutral_total{reason="not-synced"}') == 2
 
 
+@pytest.mark.threads
 def test_what_is_known_survives_the_api_server(
     private_cluster: Callable[..., ControlPlane], programs: ProcessRunner
 ) -> None:
@@ -528,6 +531,7 @@ def test_sigterm_ends_it_with_status_0(extender: Extender) -> None:
     assert time.monotonic() - started < 10
 
 
+@pytest.mark.threads
 def test_nodes_and_regions_come_and_go(plane: ControlPlane, grid: Grid, extender: Extender) -> None:
     api = Api(plane.client)
     plane.add_nodes(1, {"loadshift.io/region": CLEAN}, fake=False, prefix="clean-new", wait=False)
@@ -552,9 +556,36 @@ def test_nodes_and_regions_come_and_go(plane: ControlPlane, grid: Grid, extender
     wait_for(lambda: extender.metric("loadshift_extender_nodes") == 2 * EACH, what="nodes are forgotten")
 
 
+@pytest.mark.threads
+def test_asked_by_many_while_everything_changes(plane: ControlPlane, grid: Grid, extender: Extender) -> None:
+    """Every answer is one of the two that the regions gave at some time, never a mixture."""
+    api, before, stop = Api(plane.client), extender.requests("prioritize"), threading.Event()
+
+    def ask(_: int) -> set[tuple[int, int]]:
+        seen = set()
+        while not stop.is_set():
+            scores = extender.scores("clean-0", "dirty-0")
+            seen.add((scores["clean-0"], scores["dirty-0"]))
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = [pool.submit(ask, i) for i in range(8)]
+        for number in range(20):
+            clean, dirty = (30, 300) if number % 2 else (300, 30)
+            grid.write(status(clean), status(dirty))
+            api.patch("nodes", "dirty-1", {"metadata": {"labels": {"round": str(number)}}})
+            time.sleep(0.1)
+        stop.set()
+        seen = set().union(*(answer.result() for answer in answers))
+    assert {(10, 0), (0, 10)} <= seen
+    assert seen <= {(10, 0), (0, 10), (5, 5)}, "5: a status is written in two steps, in between it is unknown"
+    assert extender.requests("prioritize") - before > 100
+
+
 # ---- a large cluster, last because its nodes stay -------------------------------------------------------------------
 
 
+@pytest.mark.threads
 def test_5000_nodes(plane: ControlPlane, scheduling: Scheduling, grid: Grid, extender: Extender) -> None:
     for prefix in ("clean-many", "dirty-many"):
         plane.add_nodes(2500, {"loadshift.io/region": region_of(prefix)}, fake=False, prefix=prefix, wait=False)

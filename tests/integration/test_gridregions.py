@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import re
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,8 @@ def test_manifest(cluster: ControlPlane, shared: Path) -> None:
     assert len(clouds) == len(set(clouds)) == 4
     assert "created" in cluster.kubectl("apply", "--dry-run=server", "-f", str(MANIFEST))
     assert "priceP50" in cluster.kubectl("explain", "gr.status.forecast")
+    for sample in sorted((ROOT / "manifests" / "samples" / "regions").glob("*.yaml")):
+        assert "created" in cluster.kubectl("apply", "--dry-run=server", "-f", str(sample))
 
 
 @pytest.fixture
@@ -76,7 +80,7 @@ def test_status_from_replay(plane: ControlPlane, programs: ProcessRunner) -> Non
     world = World(plane, programs, factor=60)  # a slot is 30 s
     replay = world.replay()
     operator = world.operator()
-    found = world.wait_all("is fresh", is_fresh)
+    found = world.wait_all("is fresh and has stress", lambda n, s: is_fresh(n, s) and "stressPerMille" in s)
     truth = fetch(world.port, "/_replay/truth")
     start = parse_time(truth["start"])
     names = {r["shortname"].lower().replace(" & ", "-and-").replace(" ", "-"): r for r in truth["regions"]}
@@ -108,17 +112,20 @@ def test_status_from_replay(plane: ControlPlane, programs: ProcessRunner) -> Non
     print(table)
     assert "CARBON NOW" in table and "p/kWh" in table and "carbonintensity-gb, regional" in table
 
-    # At the border `now` moves on; a new issue follows. No region is written more than that.
+    # At the border `now` moves on; a new issue follows, then that of the source which fills the last half hour, and
+    # stress may change. No region is written more than that.
     world.audit.mark()
     before = found["london"]["forecast"]
     world.wait_all("has the next slot", lambda n, s: s["forecast"]["startTime"] > before["startTime"], timeout=45)
     world.wait_all("has the next issue", lambda n, s: s["forecast"]["issuedTime"] > before["issuedTime"], timeout=45)
     writes = [e["objectRef"]["name"] for e in world.audit.writes(resource="gridregions/status")]
-    assert max(writes.count(name) for name in found) <= 4
+    assert max(writes.count(name) for name in found) <= 6
 
-    # Few requests: the whole of it is a handful of questions a slot.
-    counts = {path: c["count"] for path, c in fetch(world.port, "/_replay/requests")["paths"].items()}
-    assert sum(counts.values()) < 60, counts
+    # Few requests: of carbon and prices a handful of questions a slot, and not many more of all the rest.
+    asked = fetch(world.port, "/_replay/requests")
+    counts = {path: c["count"] for path, c in asked["paths"].items()}
+    assert asked["providers"]["carbonintensity-gb"] + asked["providers"]["octopus-agile"] < 60, counts
+    assert sum(counts.values()) < 150, counts
     assert sum(c for p, c in counts.items() if p == "/v1/products/") == 1
 
     # A dead provider, and an operator that comes back to it: the last good data stay.
@@ -135,6 +142,73 @@ def test_status_from_replay(plane: ControlPlane, programs: ProcessRunner) -> Non
         old, new = kept[name]["forecast"], status["forecast"]
         moved = int((parse_time(new["startTime"]) - parse_time(old["startTime"])) / SLOT)
         assert new["carbonP50"] == old["carbonP50"][moved:]
+
+
+def set_faults(world: World, *faults: str) -> None:
+    body = "\n".join(faults).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{world.port}/_replay/faults", data=body, method="PUT")
+    urllib.request.urlopen(request, timeout=10).close()
+
+
+def source_of(status: dict[str, Any], metric: str) -> dict[str, Any]:
+    return next((s for s in status.get("sources", []) if s["metric"] == metric), {})
+
+
+def test_chain(plane: ControlPlane, programs: ProcessRunner) -> None:
+    """The chain steps down and back by itself; the status says what from, how sure, and reads well."""
+    world = World(plane, programs, factor=240)  # an hour is 15 s
+    world.replay()
+    world.operator()
+    found = world.wait_all("is fresh and has stress", lambda n, s: is_fresh(n, s) and "stressPerMille" in s)
+    for status in found.values():
+        assert status["confidencePerMille"] == 1000 and 0 <= status["stressPerMille"] <= 1000
+        assert status["stressCause"] in ("demand", "margin", "loss-of-load")
+        assert source_of(status, "stress")["provider"] == "elexon"
+        assert source_of(status, "mix")["provider"] == "carbonintensity-gb"
+        assert "Elexon" in source_of(status, "stress")["attribution"]
+        assert source_of(status, "carbon")["use"] == "first source" and source_of(status, "carbon")["licence"]
+        assert 0 <= status["now"]["renewablePerMille"] <= status["now"]["lowCarbonPerMille"] <= 1000
+
+    # What a person sees: the last lines are the summary, in words.
+    lines = [line.strip() for line in plane.kubectl("describe", "gr", "london").splitlines()]
+    said = dict(line.split(":", 1) for line in lines[lines.index("Summary:") + 1 :] if ":" in line)
+    words = {key: value.strip() for key, value in said.items()}
+    print(words)
+    assert words["Carbon"].endswith(" g/kWh") and words["Price"].endswith(" p/kWh")
+    assert words["Source"] == "carbonintensity-gb, regional" and words["Confidence"] == "100 %"
+    assert words["Price Source"] == "octopus-agile, household shape proxy"
+    assert words["Stress"].endswith("(demand)") and "%" in words["Mix"]
+    assert re.fullmatch(r"\d+ g/kWh at \S+Z", words["Cleanest"])
+    assert set(words) <= {*"Carbon Cheapest Cleanest Confidence Mix Price Renewable Source Stress Events".split(),
+                          "Forecast Until", "Low Carbon", "Price Source"}  # fmt: skip
+
+    # The first source and the one behind it share a provider: two hours later it is the data portal's turn.
+    set_faults(world, "11.02@carbonintensity-gb")
+    found = world.wait_all(
+        "goes by the data portal", lambda n, s: source_of(s, "carbon").get("provider") == "neso", timeout=60
+    )
+    for status in found.values():
+        assert source_of(status, "carbon")["use"] == "fallback" and status["confidencePerMille"] == 900
+        assert reason_of(status, "Degraded") == "CarbonFallback" and status_of(status, "Fresh") == "True"
+        assert status_of(status, "PlaceShiftDisabled") == "False"  # all of them, so they can be compared
+    # And back, within an hour of domain time.
+    set_faults(world)
+    world.wait_all(
+        "is back at the first source",
+        lambda n, s: source_of(s, "carbon").get("use") == "first source" and s["confidencePerMille"] == 1000,
+        timeout=40,
+    )
+
+    # One region of the group whose figures mean something else: none is ranked while it is there.
+    odd = {"group": "gb", "carbon": {"chain": [{"provider": "carbonintensity-gb", "zone": "national"}]}}
+    plane.kubectl("apply", "-f", "-", stdin=json.dumps(
+        {"apiVersion": "loadshift.io/v1alpha1", "kind": "GridRegion", "metadata": {"name": "odd"}, "spec": odd}
+    ))  # fmt: skip
+    world.wait_all(
+        "is not ranked", lambda n, s: n == "gb" or reason_of(s, "PlaceShiftDisabled") == "BasisDiffers", timeout=20
+    )
+    plane.kubectl("delete", "gr", "odd")
+    world.wait_all("is ranked again", lambda n, s: status_of(s, "PlaceShiftDisabled") == "False", timeout=20)
 
 
 def test_fallback_and_staleness(plane: ControlPlane, programs: ProcessRunner) -> None:

@@ -3,85 +3,31 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from cluster import free_port
-from harness.process import ROOT, ProcessRunner
+from harness.process import ProcessRunner
+from harness.replay import (
+    CSV,
+    PRODUCT,
+    SLOT,
+    Replay,
+    at,
+    leave_border,
+    minute,
+    parse,
+    recorded,
+    rfc3339,
+    slot_of,
+    started,
+    utc_now,
+)
 
-CSV = ROOT / "demo" / "gb_regional_carbon_2023-02-09_3days.csv"
 LONDON = ZoneInfo("Europe/London")
-SLOT = timedelta(minutes=30)
-PRODUCT = "AGILE-ILLUSTRATIVE-26-01-01"
-
-
-def recorded() -> list[list[int]]:
-    """Rows of the recording, 14 regions each."""
-    with CSV.open() as file:
-        return [[int(v) for v in row[1:]] for row in list(csv.reader(file))[1:]]
-
-
-def slot_of(moment: datetime) -> datetime:
-    return moment.replace(minute=moment.minute // 30 * 30, second=0, microsecond=0)
-
-
-def utc_now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
-def rfc3339(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def minute(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%MZ")
-
-
-def parse(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-class Replay:
-    """A running gridreplay."""
-
-    def __init__(self, programs: ProcessRunner, *arguments: str) -> None:
-        port = free_port()
-        self.base = f"http://127.0.0.1:{port}"
-        self.program = programs.start(
-            "gridreplay", "--port", str(port), "--carbon", CSV, *arguments, ready=f"{self.base}/_replay/requests"
-        )
-
-    def raw(self, path: str, timeout: float = 20) -> tuple[int, dict[str, str], bytes]:
-        class Stay(urllib.request.HTTPRedirectHandler):
-            def redirect_request(self, *_: Any) -> None:
-                return None
-
-        try:
-            with urllib.request.build_opener(Stay).open(self.base + path, timeout=timeout) as reply:
-                return reply.status, dict(reply.headers), reply.read()
-        except urllib.error.HTTPError as error:
-            return error.code, dict(error.headers), error.read()
-
-    def get(self, path: str) -> Any:
-        status, _, body = self.raw(path)
-        assert status == 200, body[:300]
-        return json.loads(body)
-
-    def rates(self, letter: str, query: str = "") -> Any:
-        tariff = f"E-1R-{PRODUCT}-{letter}"
-        return self.get(f"/v1/products/{PRODUCT}/electricity-tariffs/{tariff}/standard-unit-rates/{query}")
-
-    def now(self) -> datetime:
-        return parse(self.get("/_replay/requests")["now"])
 
 
 @pytest.fixture
@@ -90,24 +36,9 @@ def replay(programs: ProcessRunner) -> Callable[..., Replay]:
 
 
 @pytest.fixture(autouse=True)
-def not_at_a_border() -> Iterator[None]:
+def not_at_a_border() -> None:
     """The tests ask several times and mean the same half hour."""
-    left = 1800 - time.time() % 1800
-    if left < 20:
-        time.sleep(left + 0.5)
-    yield
-
-
-def at(moment: datetime, factor: int = 2) -> list[str]:
-    """Arguments that make the domain clock show that time now, running not much faster."""
-    real = time.time()
-    origin = (factor * real - moment.timestamp()) / (factor - 1)
-    return ["--clock-origin", rfc3339(datetime.fromtimestamp(origin, timezone.utc)), "--clock-factor", str(factor)]
-
-
-def started(hours: float) -> list[str]:
-    """The recording began so many hours ago."""
-    return ["--start", rfc3339(slot_of(utc_now()) - timedelta(hours=hours))]
+    leave_border()
 
 
 def regional_values(windows: list[Any]) -> dict[tuple[datetime, int], int]:
@@ -299,7 +230,7 @@ def test_pages(replay: Callable[..., Replay]) -> None:
 )
 def test_publication(replay: Callable[..., Replay], local: str, until: str) -> None:
     """A day's prices, 23:00 to 23:00 local, are there from 16:00 local of the day before."""
-    moment = datetime.fromisoformat(local).replace(tzinfo=LONDON).astimezone(timezone.utc)
+    moment = datetime.fromisoformat(local).replace(tzinfo=LONDON).astimezone(UTC)
     r = replay(*at(moment), "--start", rfc3339(slot_of(moment) - timedelta(hours=10)))
     newest = parse(r.rates("C")["results"][0]["valid_to"])
     assert newest == datetime.fromisoformat(until).replace(tzinfo=LONDON)
@@ -346,7 +277,7 @@ def test_faults_of_carbon_data(replay: Callable[..., Replay]) -> None:
     assert 100 < values("11.07").count(None) < 500
     assert min(values("11.08")) < 0
     assert max(values("11.09")) > 40000
-    assert values("11.10").count("n/a") == 18
+    assert values("11.10").count("n/a") == 36
     midnight = now.replace(hour=0, minute=0) + timedelta(days=1)
     assert len(values("11.14")) == (1 + (midnight - now) / SLOT) * 18
     assert 97 * 18 - len(values("11.26")) in (6 * 18, 5 * 18, 4 * 18, 7 * 18, 8 * 18, 9 * 18)
@@ -358,7 +289,7 @@ def test_faults_of_carbon_data(replay: Callable[..., Replay]) -> None:
 
 def test_faults_of_prices(replay: Callable[..., Replay]) -> None:
     # Noon of a day whose prices are long published.
-    moment = datetime(2026, 1, 14, 12, 0, 30, tzinfo=timezone.utc)
+    moment = datetime(2026, 1, 14, 12, 0, 30, tzinfo=UTC)
     clock = [*at(moment), "--start", rfc3339(slot_of(moment) - timedelta(hours=20))]
     good = replay(*clock).rates("C", "?page_size=1500")
     missing = replay(*clock, "--fault", "11.07@octopus-agile").rates("C", "?page_size=1500")
@@ -369,9 +300,9 @@ def test_faults_of_prices(replay: Callable[..., Replay]) -> None:
     first = pages.rates("C")
     second = pages.get(first["next"].removeprefix(pages.base))
     assert first["results"][-1] == second["results"][0]
-    evening = datetime(2026, 1, 14, 17, 0, tzinfo=timezone.utc)
+    evening = datetime(2026, 1, 14, 17, 0, tzinfo=UTC)
     late = replay(*at(evening), "--start", rfc3339(slot_of(evening) - timedelta(hours=20)), "--fault", "11.14")
-    assert parse(late.rates("C")["results"][0]["valid_to"]) == datetime(2026, 1, 14, 23, tzinfo=timezone.utc)
+    assert parse(late.rates("C")["results"][0]["valid_to"]) == datetime(2026, 1, 14, 23, tzinfo=UTC)
 
 
 def test_faults_have_their_time(replay: Callable[..., Replay]) -> None:

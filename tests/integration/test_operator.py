@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster import free_port
 from harness.api import Api
 from harness.audit import AuditLog
 from harness.grid import (
@@ -22,7 +22,8 @@ from harness.grid import (
     set_region,
     state,
 )
-from harness.process import Program, ProcessRunner
+from harness.operator import Operator, start_operator
+from harness.process import ProcessRunner
 
 CLEAN_LATER = [300, 300, 300, 20, 20, 300, 300, 300] * 6
 
@@ -33,30 +34,9 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def operator(
-    operator_kubeconfig: Any, programs: ProcessRunner, clock: VirtualClock
-) -> Callable[..., Program]:
-    """Starts the operator on virtual time, with GridRegions that the test writes itself."""
-
-    def start(*flags: str, kubeconfig: str | None = None) -> Program:
-        port = free_port()
-        return programs.start(
-            "operator",
-            "--kubeconfig", str(kubeconfig or operator_kubeconfig),
-            "--namespace", "loadshift-system",
-            "--grid-disabled",
-            "--default-region", "london",
-            "--max-forecast-age", "7d",
-            "--metrics-port", str(free_port()),
-            "--probes-port", str(port),
-            "--lease-duration", "3s", "--lease-renew-deadline", "2s", "--lease-retry-period", "500ms",
-            "--qps", "500", "--burst", "1000",
-            *clock.flags(),
-            *flags,
-            ready=f"http://127.0.0.1:{port}/readyz",
-        )  # fmt: skip
-
-    return start
+def operator(operator_kubeconfig: Path, programs: ProcessRunner, clock: VirtualClock) -> Callable[..., Operator]:
+    """Starts an operator on the shared cluster."""
+    return lambda *flags: start_operator(programs, operator_kubeconfig, "loadshift-system", clock, *flags)
 
 
 def regions(api: Api, clock: VirtualClock, **carbon: list[int | None]) -> None:
@@ -64,8 +44,9 @@ def regions(api: Api, clock: VirtualClock, **carbon: list[int | None]) -> None:
         set_region(api, name.replace("_", "-"), clock.now(), values, [200000] * len(values))
 
 
+@pytest.mark.threads
 def test_deferred_until_clean_and_completed(
-    api: Api, clock: VirtualClock, operator: Callable[..., Program], audit: AuditLog
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
 ) -> None:
     """A job with a deadline waits, suspended, for the clean slots and is then released, runs and completes."""
     regions(api, clock, london=CLEAN_LATER)
@@ -93,7 +74,7 @@ def test_deferred_until_clean_and_completed(
     assert len(creations) == 1
 
 
-def test_without_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_without_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=CLEAN_LATER)
     operator()
     api.create(carbon_aware_job("now"))
@@ -101,7 +82,7 @@ def test_without_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: 
     assert condition(caj, "Planned")["reason"] == "NoDeadline"
 
 
-def test_relocates_to_the_cleaner_region(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_relocates_to_the_cleaner_region(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     """A job that may move runs in the clean region; its pods are confined to the allowed ones."""
     regions(api, clock, london=[300] * 48, north_scotland=[10] * 48)
     operator()
@@ -128,7 +109,7 @@ def test_relocates_to_the_cleaner_region(api: Api, clock: VirtualClock, operator
 
 
 def test_existing_affinity_terms_are_all_narrowed(
-    api: Api, clock: VirtualClock, operator: Callable[..., Program]
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator]
 ) -> None:
     """Required terms are ORed, so the regions go into every one of them."""
     regions(api, clock, london=[300] * 48, north_scotland=[10] * 48)
@@ -159,7 +140,28 @@ def test_existing_affinity_terms_are_all_narrowed(
     assert len(required["nodeSelectorTerms"]) == 2
 
 
-def test_critical_starts_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_required_affinity_pins_to_its_region(
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator]
+) -> None:
+    """Like a nodeSelector: it is the job's home, and nothing is added to the pods."""
+    regions(api, clock, london=[10] * 48, north_scotland=[300] * 48)
+    operator()
+    where = {"key": "loadshift.io/region", "operator": "In", "values": ["north-scotland"]}
+    required = {"nodeSelectorTerms": [{"matchExpressions": [where]}]}
+    template = job_template()
+    template["spec"]["template"]["spec"]["affinity"] = {
+        "nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}
+    }
+    window = {"expectedDurationSeconds": 1800, "maxDelaySeconds": 3600, "powerWattsPerPod": 100}
+    api.create(carbon_aware_job("pinned", template, relocate={"regions": ["london"]}, **window))
+    caj = api.wait_condition("carbonawarejobs", "pinned", "Complete")
+    assert caj["status"]["home"] == caj["status"]["plan"]["segments"][0]["region"] == "north-scotland"
+    assert [run["region"] for run in caj["status"]["runs"]] == ["north-scotland"]
+    affinity = api.get("jobs", "pinned")["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+    assert affinity == {"requiredDuringSchedulingIgnoredDuringExecution": required}
+
+
+def test_critical_starts_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=CLEAN_LATER)
     operator()
     api.create(
@@ -169,7 +171,7 @@ def test_critical_starts_at_once(api: Api, clock: VirtualClock, operator: Callab
     assert condition(caj, "Planned")["reason"] == "Critical"
 
 
-def test_run_now_annotation_ends_the_wait(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_run_now_annotation_ends_the_wait(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
     operator()
     api.create(carbon_aware_job("impatient", expectedDurationSeconds=1800, maxDelaySeconds=20 * 3600))
@@ -179,7 +181,7 @@ def test_run_now_annotation_ends_the_wait(api: Api, clock: VirtualClock, operato
 
 
 def test_soft_limit_is_overtaken_by_the_deadline(
-    api: Api, clock: VirtualClock, operator: Callable[..., Program]
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator]
 ) -> None:
     regions(api, clock, london=[300] * 48)
     operator()
@@ -197,7 +199,7 @@ def test_soft_limit_is_overtaken_by_the_deadline(
     assert latest <= parse_time(caj["status"]["releasedTime"]) <= latest + 10 * clock.factor
 
 
-def test_hard_limit_is_never_broken(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_hard_limit_is_never_broken(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=[300] * 48)
     operator()
     api.create(
@@ -213,7 +215,8 @@ def test_hard_limit_is_never_broken(api: Api, clock: VirtualClock, operator: Cal
     assert api.get("jobs", "hard")["spec"]["suspend"] is True
 
 
-def test_new_forecast_moves_the_start(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+@pytest.mark.threads
+def test_new_forecast_moves_the_start(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     """Only a gain beyond the forecast's error does; it is told in an event."""
     regions(api, clock, london=[300] * 10 + [50] * 2 + [300] * 40)
     operator()
@@ -230,7 +233,7 @@ def test_new_forecast_moves_the_start(api: Api, clock: VirtualClock, operator: C
     api.wait_event(moved, "Replanned")
 
 
-def test_power_limit_is_shared(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_power_limit_is_shared(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     """Two jobs that do not fit under a region's power together run one after the other."""
     set_region(
         api, "london", clock.now(), [300] * 4 + [20] * 12 + [300] * 30, [200000] * 46,
@@ -252,7 +255,7 @@ def test_power_limit_is_shared(api: Api, clock: VirtualClock, operator: Callable
     set_region(api, "london", clock.now(), [300] * 48, powerLimit=None)
 
 
-def test_user_suspends_and_resumes(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_user_suspends_and_resumes(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=[300] * 48)
     operator()
     api.create(carbon_aware_job("held", suspend=True))
@@ -262,7 +265,8 @@ def test_user_suspends_and_resumes(api: Api, clock: VirtualClock, operator: Call
     api.wait_condition("carbonawarejobs", "held", "Complete")
 
 
-def test_user_suspends_a_running_job(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+@pytest.mark.threads
+def test_user_suspends_a_running_job(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=[300] * 48)
     operator()
     api.create(carbon_aware_job("paused", job_template("4s"), powerWattsPerPod=100))
@@ -277,7 +281,7 @@ def test_user_suspends_a_running_job(api: Api, clock: VirtualClock, operator: Ca
 
 
 def test_foreign_suspend_after_release_is_left_alone(
-    api: Api, clock: VirtualClock, operator: Callable[..., Program]
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator]
 ) -> None:
     regions(api, clock, london=[300] * 48)
     operator()
@@ -293,7 +297,7 @@ def test_foreign_suspend_after_release_is_left_alone(
     api.wait_condition("carbonawarejobs", "foreign", "Complete")
 
 
-def test_foreign_unsuspend_means_run_now(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_foreign_unsuspend_means_run_now(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
     operator()
     api.create(carbon_aware_job("let-go", expectedDurationSeconds=1800, maxDelaySeconds=20 * 3600))
@@ -303,7 +307,7 @@ def test_foreign_unsuspend_means_run_now(api: Api, clock: VirtualClock, operator
     assert condition(caj, "Released")["reason"] == "UnsuspendedByOther"
 
 
-def test_edited_deadline_is_obeyed(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_edited_deadline_is_obeyed(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=[300] * 30 + [5] * 4 + [300] * 20)
     operator()
     deadline = clock.now() + 24 * 3600
@@ -316,7 +320,7 @@ def test_edited_deadline_is_obeyed(api: Api, clock: VirtualClock, operator: Call
     assert parse_time(caj["status"]["releasedTime"]) <= parse_time(caj["status"]["latestStartTime"]) + 10 * clock.factor
 
 
-def test_past_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_past_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     """GitOps applies old manifests again: a past deadline is a condition, not an error."""
     regions(api, clock, london=CLEAN_LATER)
     operator()
@@ -326,7 +330,7 @@ def test_past_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: Cal
 
 
 def test_job_deleted_is_not_created_again(
-    api: Api, clock: VirtualClock, operator: Callable[..., Program], audit: AuditLog
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
 ) -> None:
     regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
     operator()
@@ -340,7 +344,7 @@ def test_job_deleted_is_not_created_again(
 
 
 def test_deleting_the_object_takes_the_job_along(
-    api: Api, clock: VirtualClock, operator: Callable[..., Program]
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator]
 ) -> None:
     regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
     operator()
@@ -350,7 +354,7 @@ def test_deleting_the_object_takes_the_job_along(
     api.wait_gone("jobs", "gone")
 
 
-def test_template_ttl_waits_for_the_record(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_template_ttl_waits_for_the_record(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     """ttlSecondsAfterFinished: 0 deletes the Job only after its end and figures have been written down."""
     regions(api, clock, london=[300] * 48)
     operator()
@@ -361,7 +365,7 @@ def test_template_ttl_waits_for_the_record(api: Api, clock: VirtualClock, operat
     assert condition(api.get("carbonawarejobs", "ttl"), "Complete")["status"] == "True"
 
 
-def test_own_ttl_deletes_the_object(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_own_ttl_deletes_the_object(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=[300] * 48)
     operator()
     api.create(carbon_aware_job("brief", ttlSecondsAfterFinished=480))
@@ -385,7 +389,7 @@ def test_own_ttl_deletes_the_object(api: Api, clock: VirtualClock, operator: Cal
     ],
 )  # fmt: skip
 def test_bad_input_is_refused_in_words(
-    api: Api, clock: VirtualClock, operator: Callable[..., Program], name: str, spec: dict[str, Any], reason: str,
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator], name: str, spec: dict[str, Any], reason: str,
     words: str,
 ) -> None:  # fmt: skip
     regions(api, clock, london=[300] * 48)
@@ -398,7 +402,7 @@ def test_bad_input_is_refused_in_words(
     assert api.find("jobs", name) is None
 
 
-def test_foreign_job_of_the_same_name(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_foreign_job_of_the_same_name(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=[300] * 48)
     foreign = {"kind": "Job", "metadata": {"name": "taken"}, "spec": {**job_template()["spec"], "suspend": True}}
     api.create(foreign)
@@ -410,7 +414,7 @@ def test_foreign_job_of_the_same_name(api: Api, clock: VirtualClock, operator: C
     assert "ownerReferences" not in api.get("jobs", "taken")["metadata"]
 
 
-def test_changed_template_is_told(api: Api, clock: VirtualClock, operator: Callable[..., Program]) -> None:
+def test_changed_template_is_told(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
     operator()
     api.create(carbon_aware_job("changed", expectedDurationSeconds=1800, maxDelaySeconds=20 * 3600))

@@ -60,6 +60,8 @@ def test_bad_config_file(programs: ProcessRunner, tmp_path: Path, text: str, wor
         (["--max-forecast-age", "10"], 2, ("--max-forecast-age", "2h", '"10"')),
         (["--clock-factor", "500"], 2, ("--clock-factor", "from 1 to 240")),
         (["--clock-origin", "yesterday"], 2, ("--clock-origin", "2023-02-09T07:00:00Z")),
+        (["--grid-carbon-url", "ftp://x"], 2, ("--grid-carbon-url", "https:// or http://", '"ftp://x"')),
+        (["--default-mode", "Observe"], 2, ("--default-mode", "act, observe", '"Observe"')),
         (["--no-such-flag", "1"], 2, ("--no-such-flag", "--help")),
         (["surplus"], 2, ('"surplus"', "--")),
         (["--config", "missing.yaml"], 1, ("--config", "missing.yaml", "No such file")),

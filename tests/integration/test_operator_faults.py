@@ -82,6 +82,7 @@ def private_london(plane: ControlPlane, clock: VirtualClock) -> Api:
     return api
 
 
+@pytest.mark.threads
 def test_api_server_restarts(
     private_cluster: Callable[..., ControlPlane], programs: ProcessRunner, clock: VirtualClock
 ) -> None:
@@ -132,6 +133,7 @@ def test_compaction_while_cut_off(
 # ---- leadership -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.threads
 def test_stopped_leader_writes_nothing_after_the_takeover(
     cluster: ControlPlane, api: Api, programs: ProcessRunner, clock: VirtualClock, audit: AuditLog
 ) -> None:
@@ -304,12 +306,13 @@ def test_restart_moves_no_plan(
     api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
 ) -> None:
     """A new process knows its predecessor's plan: a better start within the forecast's error is no reason to move."""
-    london(api, clock, [300] * 2 + [100] * 2 + [300] * 44)
+    began = clock.now()  # the same slots in both forecasts, also when one begins in between
+    set_region(api, "london", began, [300] * 2 + [100] * 2 + [300] * 44, [200000] * 48)
     running = operator("--identity", "away")
     api.create(waiting("steady", 120, clock, limits=None))
     before = deferred(api, "steady")["status"]
     running.kill()
-    london(api, clock, [300] * 2 + [100] * 2 + [300] * 2 + [95] * 2 + [300] * 40)
+    set_region(api, "london", began, [300] * 2 + [100] * 2 + [300] * 2 + [95] * 2 + [300] * 40, [200000] * 48)
     running.start()
     time.sleep(2)
     after = api.get("carbonawarejobs", "steady")["status"]

@@ -59,7 +59,7 @@ static void two_regions(struct gridregion **london, struct gridregion **wales)
 
 static struct pod_interval ran(const char *where, const char *from, const char *to)
 {
-	return (struct pod_interval){ where, at(from), at(to) };
+	return (struct pod_interval){ where, at(from), at(to), KW };
 }
 
 /* Baseline at home from 00:00 on; what was expected is 10 g less. */
@@ -74,12 +74,12 @@ static struct caj_status planned_in_london(void)
 				    .runs = arena_array(&fixture.arena, CAJ_MAX_RUNS, struct caj_run) };
 }
 
-static struct account account(const struct caj_status *status, int64_t milliwatts, const struct pod_interval *pods,
-			      size_t n, const char *now)
+static struct account account(const struct caj_status *status, const struct pod_interval *pods, size_t n,
+			      const char *now)
 {
 	struct account a;
 
-	account_job(&view, status, "job-1", milliwatts, pods, n, at(now), &fixture.arena, &a);
+	account_job(&view, status, "job-1", pods, n, at(now), &fixture.arena, &a);
 	return a;
 }
 
@@ -101,7 +101,7 @@ static void one_kilowatt_for_an_hour(void **state)
 	(void)state;
 	two_regions(&london, &wales);
 	set(london, "2023-02-09T04:00:00Z", "2023-02-09T05:00:00Z", 150000);
-	struct account a = account(&status, KW, &pod, 1, NOW);
+	struct account a = account(&status, &pod, 1, NOW);
 	assert_true(a.known && !a.final);
 	assert_int_equal(a.n_runs, 1);
 	assert_string_equal(a.runs[0].region, "wales");
@@ -132,7 +132,7 @@ static void parts_of_slots_are_prorated(void **state)
 	set(london, "2023-02-09T04:00:00Z", "2023-02-09T04:30:00Z", 60000);
 	set(london, "2023-02-09T04:30:00Z", "2023-02-09T05:00:00Z", 120000);
 	set(london, "2023-02-09T05:00:00Z", "2023-02-09T05:30:00Z", 300000);
-	struct account a = account(&status, KW, &pod, 1, NOW);
+	struct account a = account(&status, &pod, 1, NOW);
 	/* 1/6 h at 60 g, 1/2 h at 120 g, 1/6 h at 300 g: 10 + 60 + 50 g */
 	assert_int_equal(a.total.carbon_milligrams, 120000);
 	assert_int_equal(a.total.energy_milliwatt_hours, 833333);
@@ -150,9 +150,9 @@ static void evicted_pods_count_and_are_folded_once(void **state)
 
 	(void)state;
 	two_regions(&london, &wales);
-	account_fold(&view, &status, "job-1", KW, gone, 2, &fixture.arena);
+	account_fold(&view, &status, "job-1", gone, 2, &fixture.arena);
 	assert_int_equal(status.n_runs, 2);
-	struct account a = account(&status, KW, &last, 1, NOW);
+	struct account a = account(&status, &last, 1, NOW);
 	/* half an hour each: 100 + 50 + 100 g, in two places */
 	assert_int_equal(a.n_runs, 2);
 	assert_int_equal(a.runs[0].pods, 2);
@@ -174,7 +174,7 @@ static void staying_at_home_saves_nothing_by_place(void **state)
 	(void)state;
 	two_regions(&london, &wales);
 	set(london, "2023-02-09T04:00:00Z", "2023-02-09T05:00:00Z", 20000);
-	struct account a = account(&status, KW, pods, 2, NOW);
+	struct account a = account(&status, pods, 2, NOW);
 	assert_true(a.savings.place.carbon_known);
 	assert_int_equal(a.savings.place.carbon_milligrams, 0);
 	assert_int_equal(a.savings.place.cost_micros, 0);
@@ -190,7 +190,7 @@ static void savings_may_be_negative(void **state)
 	(void)state;
 	two_regions(&london, &wales);
 	set(london, "2023-02-09T04:00:00Z", "2023-02-09T05:00:00Z", 450000);
-	struct account a = account(&status, KW, &pod, 1, NOW);
+	struct account a = account(&status, &pod, 1, NOW);
 	assert_int_equal(a.savings.total.carbon_milligrams, -250000);
 	assert_int_equal(a.savings.forecast_error.carbon_milligrams, -260000);
 	assert_identity(&a.savings);
@@ -205,23 +205,25 @@ static void what_rests_on_an_unknown_value_is_not_known(void **state)
 	(void)state;
 	two_regions(&london, &wales);
 	set(london, "2023-02-09T04:30:00Z", "2023-02-09T05:00:00Z", X);
-	struct account a = account(&status, KW, &pod, 1, NOW);
+	struct account a = account(&status, &pod, 1, NOW);
 	assert_true(a.total.energy_known && !a.total.carbon_known && a.total.cost_known);
 	assert_false(a.savings.total.carbon_known || a.savings.time.carbon_known ||
 		     a.savings.forecast_error.carbon_known);
 	assert_true(a.savings.total.cost_known);
 	/* Power that nobody knows makes nothing known, and a pod on a node of no region has no carbon. */
-	a = account(&status, 0, &pod, 1, NOW);
+	pod.milliwatts = 0;
+	a = account(&status, &pod, 1, NOW);
 	assert_false(a.total.energy_known || a.total.carbon_known || a.total.cost_known);
+	pod.milliwatts = KW;
 	pod.region = NULL;
-	a = account(&status, KW, &pod, 1, NOW);
+	a = account(&status, &pod, 1, NOW);
 	assert_true(a.total.energy_known && !a.total.carbon_known);
 	assert_null(a.runs[0].region);
 	/* Pods without a place come together, too. */
-	account_fold(&view, &status, "job-1", KW, &pod, 1, &fixture.arena);
-	a = account(&status, KW, &pod, 1, NOW);
+	account_fold(&view, &status, "job-1", &pod, 1, &fixture.arena);
+	a = account(&status, &pod, 1, NOW);
 	assert_int_equal(a.n_runs, 1);
-	assert_false(account(&status, KW, NULL, 0, NOW).final);
+	assert_false(account(&status, NULL, 0, NOW).final);
 }
 
 static void a_forecast_stands_in_until_there_is_an_outturn(void **state)
@@ -239,7 +241,7 @@ static void a_forecast_stands_in_until_there_is_an_outturn(void **state)
 		.start_ms = at("2023-02-09T00:00:00Z"), .slot_ms = SLOT_MS, .n = SLOTS, .carbon_p50 = forecast
 	};
 	set(london, "2023-02-09T04:30:00Z", "2023-02-09T05:00:00Z", X);
-	assert_int_equal(account(&status, KW, &pod, 1, NOW).total.carbon_milligrams, 140000);
+	assert_int_equal(account(&status, &pod, 1, NOW).total.carbon_milligrams, 140000);
 }
 
 static void it_is_final_a_day_after_the_run(void **state)
@@ -250,8 +252,8 @@ static void it_is_final_a_day_after_the_run(void **state)
 
 	(void)state;
 	two_regions(&london, &wales);
-	assert_false(account(&status, KW, &pod, 1, "2023-02-10T04:59:59Z").final);
-	assert_true(account(&status, KW, &pod, 1, "2023-02-10T05:00:00Z").final);
+	assert_false(account(&status, &pod, 1, "2023-02-10T04:59:59Z").final);
+	assert_true(account(&status, &pod, 1, "2023-02-10T05:00:00Z").final);
 }
 
 static void a_day_later_revised_values_count_and_forgotten_ones_stay(void **state)
@@ -263,7 +265,7 @@ static void a_day_later_revised_values_count_and_forgotten_ones_stay(void **stat
 
 	(void)state;
 	two_regions(&london, &wales);
-	a = account(&status, KW, &pod, 1, NOW);
+	a = account(&status, &pod, 1, NOW);
 	status.n_runs = a.n_runs;
 	memcpy(status.runs, a.runs, sizeof(a.runs));
 	struct caj_actual actual = { .figures = a.total };
@@ -300,7 +302,7 @@ static void more_places_than_runs_lose_no_energy(void **state)
 		struct pod_interval pod =
 			ran(arena_printf(&fixture.arena, "r%d", i), "2023-02-09T04:00:00Z", "2023-02-09T05:00:00Z");
 
-		account_fold(&view, &status, "job-1", KW, &pod, 1, &fixture.arena);
+		account_fold(&view, &status, "job-1", &pod, 1, &fixture.arena);
 	}
 	assert_int_equal(status.n_runs, CAJ_MAX_RUNS);
 	for (int i = 0; i < status.n_runs; i++)
@@ -317,11 +319,11 @@ static void the_weakest_cost_basis_counts(void **state)
 
 	(void)state;
 	two_regions(&london, &wales);
-	assert_string_equal(account(&status, KW, pods, 2, NOW).cost_basis, "Tariff");
+	assert_string_equal(account(&status, pods, 2, NOW).cost_basis, "Tariff");
 	wales->cost_basis = COST_BASIS_SHADOW;
-	assert_string_equal(account(&status, KW, pods, 2, NOW).cost_basis, "Shadow");
+	assert_string_equal(account(&status, pods, 2, NOW).cost_basis, "Shadow");
 	wales->cost_basis = COST_BASIS_NONE;
-	struct account a = account(&status, KW, pods, 2, NOW);
+	struct account a = account(&status, pods, 2, NOW);
 	assert_string_equal(a.cost_basis, "None");
 	assert_false(a.total.cost_known);
 }

@@ -43,6 +43,12 @@ static void put_window(struct json_writer *w, int64_t ms, bool regional, int car
 	jw_end_object(w);
 }
 
+/* Never the same for hours: that would be a flat line. */
+static int carbon_at(int64_t ms, bool regional)
+{
+	return (regional ? 100 : 150) + (int)(ms / SLOT_MS % 7);
+}
+
 static void carbon(struct stub *s, struct buf *out, bool regional)
 {
 	struct json_writer w = json_writer(out);
@@ -51,7 +57,7 @@ static void carbon(struct stub *s, struct buf *out, bool regional)
 	jw_object(&w, NULL);
 	jw_array(&w, "data");
 	for (int i = -2; i < 90; i++)
-		put_window(&w, now + i * SLOT_MS, regional, regional ? 100 : 150);
+		put_window(&w, now + i * SLOT_MS, regional, carbon_at(now + i * SLOT_MS, regional));
 	jw_end_array(&w);
 	jw_end_object(&w);
 }
@@ -252,6 +258,13 @@ static void status_text(struct world *w, const struct gridregion *r, const struc
 	gridregion_encode_status(desired, out);
 }
 
+static void check_carbon(struct world *w, const struct collector_view *v)
+{
+	int64_t now = clock_now_ms(&w->stub.clock);
+
+	assert_int_equal(grid_series_at(v->carbon.series, now), carbon_at(now, v->carbon.chain == 0) * 1000);
+}
+
 /* Good data come in, bad answers take nothing away, and a successor starts from the status. */
 static void test_good_then_bad(void **state)
 {
@@ -267,7 +280,7 @@ static void test_good_then_bad(void **state)
 	v = wait_usable(&w, "london");
 	assert_int_equal(v.carbon.chain, 0);
 	assert_null(v.carbon.trouble);
-	assert_int_equal(grid_series_at(v.carbon.series, clock_now_ms(&w.stub.clock)), 100000);
+	check_carbon(&w, &v);
 	assert_int_equal(grid_series_at(v.price.series, clock_now_ms(&w.stub.clock)), 205000);
 	assert_int_equal(grid_series_at(v.renewable, clock_now_ms(&w.stub.clock)), 1000);
 	assert_non_null(v.moment);
@@ -290,7 +303,7 @@ static void test_good_then_bad(void **state)
 	v = view(&w, "london");
 	assert_true(v.carbon.usable && v.price.usable);
 	assert_int_equal(v.carbon.chain, 0);
-	assert_int_equal(grid_series_at(v.carbon.series, clock_now_ms(&w.stub.clock)), 100000);
+	check_carbon(&w, &v);
 	assert_int_equal(grid_series_at(v.price.series, clock_now_ms(&w.stub.clock)), 205000);
 	assert_string_equal(v.price.product, "AGILE-1");
 	object_unref(&r->obj);
@@ -425,6 +438,46 @@ static void test_mixed(void **state)
 	stop(&w);
 }
 
+/* Prices of a group in two currencies, or a tariff here and a wholesale price there. */
+static void test_mixed_prices(void **state)
+{
+	static const char spec[] = "{\"group\":\"g\",\"carbon\":{\"chain\":[{\"provider\":\"carbonintensity-gb\","
+				   "\"zone\":\"13\"}]},\"price\":{\"chain\":[{\"provider\":\"%s\",\"zone\":\"%s\"}]}}";
+	static const char *const others[][3] = { { "energy-charts", "DE-LU", "EUR" }, { "elexon", "GB", "GBP" } };
+	struct world w;
+
+	(void)state;
+	start(&w, SERVER_ERROR, 1);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		char here[512], there[512], had[2][512], now[TIME_TEXT];
+		const struct gridregion *r[2];
+		struct collector_view v;
+
+		(void)time_format(time_slot_floor(clock_now_ms(&w.stub.clock), SLOT_MS), now);
+		(void)snprintf(here, sizeof(here), spec, "octopus-agile", "C");
+		(void)snprintf(there, sizeof(there), spec, others[i][0], others[i][1]);
+		for (int k = 0; k < 2; k++)
+			(void)snprintf(
+				had[k], sizeof(had[k]),
+				"{\"forecast\":{\"startTime\":\"%s\",\"priceP50\":[1,2,3,4]},\"sources\":[{"
+				"\"metric\":\"price\",\"provider\":\"%s\",\"zone\":\"%s\",\"issuedTime\":\"%s\"}]}",
+				now, k ? others[i][0] : "octopus-agile", k ? others[i][1] : "C", now);
+		r[0] = region("a", here, had[0]);
+		r[1] = region("b", there, had[1]);
+		collector_set_regions(w.collector, r, 1);
+		assert_int_equal(view(&w, "a").mixed, COLLECTOR_COMPARABLE);
+		collector_set_regions(w.collector, r, 2);
+		v = view(&w, "b");
+		assert_true(v.price.usable);
+		assert_int_equal(v.price.metric, GRID_WHOLESALE);
+		assert_string_equal(v.price.currency, others[i][2]);
+		assert_int_equal(v.mixed, COLLECTOR_MIXED_PRICE);
+		object_unref(&r[0]->obj);
+		object_unref(&r[1]->obj);
+	}
+	stop(&w);
+}
+
 static struct grid_series series(enum grid_metric m, int64_t issued, int64_t start, int n, int32_t first)
 {
 	struct grid_series s = { .metric = m, .issued_ms = issued, .start_ms = start, .n = n };
@@ -451,6 +504,8 @@ static void test_status(void **state)
 		.price = { .usable = true,
 			   .provider = &grid_octopus_agile,
 			   .zone = "C",
+			   .metric = GRID_PRICE,
+			   .currency = "GBP",
 			   .fetched_ms = now,
 			   .series = &p },
 	};
@@ -503,13 +558,14 @@ static void test_conditions(void **state)
 	int64_t now = at("2026-05-06T20:10:00Z"), slot = at("2026-05-06T09:00:00Z");
 	struct grid_series c = series(GRID_CARBON, slot, slot, 96, 100);
 	struct collector_view v = {
-		.carbon = { .provider = &grid_carbonintensity_gb,
+		.carbon = { .use = GRID_USE_TOO_OLD,
+			    .provider = &grid_carbonintensity_gb,
 			    .zone = "13",
 			    .fetched_ms = now,
 			    .series = &c,
 			    .trouble = "carbonintensity-gb 13: status 500" },
 		.price = { .chain = -1, .trouble = "octopus-agile C: no answer yet" },
-		.mixed = true,
+		.mixed = COLLECTOR_MIXED_BASIS,
 	};
 	struct gridregion *a;
 	struct arena arena;
@@ -553,7 +609,7 @@ int main(void)
 		cmocka_unit_test(test_status),        cmocka_unit_test(test_conditions),
 		cmocka_unit_test(test_good_then_bad), cmocka_unit_test(test_fallback),
 		cmocka_unit_test(test_retired),       cmocka_unit_test(test_no_storm),
-		cmocka_unit_test(test_mixed),
+		cmocka_unit_test(test_mixed),         cmocka_unit_test(test_mixed_prices),
 	};
 
 	return cmocka_run_group_tests(tests, global_init, NULL);

@@ -64,6 +64,13 @@ static void differences_within_the_noise_are_none(void **state)
 	fixture_fill(f->regions[1].carbon, 234000);
 	fixture_build(f, 1);
 	assert_string_equal(scores(f, "{\"Pod\":{},\"NodeNames\":[\"a1\",\"b1\",\"x1\"]}"), "10 0 0");
+	/* Half the confidence of one region is twice the error for all. */
+	f->regions[0].r.confidence_permille = 500;
+	fixture_build(f, 1);
+	assert_string_equal(scores(f, "{\"Pod\":{},\"NodeNames\":[\"a1\",\"b1\",\"x1\"]}"), "5 5 5");
+	assert_int_equal(f->outcome.ranking, EXTENDER_ALIKE);
+	f->regions[0].r.confidence_permille = 1000;
+	fixture_build(f, 1);
 	/* One region alone has nothing to be compared with. */
 	assert_string_equal(scores(f, "{\"Pod\":{},\"NodeNames\":[\"a1\",\"x1\"]}"), "5 5");
 }

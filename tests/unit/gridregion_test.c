@@ -29,13 +29,16 @@ static const char full[] =
 	"\"price\":{\"chain\":[{\"provider\":\"octopus-agile\",\"product\":\"AGILE-24-10-01\",\"zone\":\"C\"}]},"
 	"\"powerLimit\":{\"watts\":5000,\"enforcement\":\"Hard\"},\"costBasis\":\"Shadow\",\"capacity\":\"OnDemand\"},"
 	"\"status\":{\"now\":{\"carbonMilligramsPerKWh\":141000,\"pricePerKWhMicros\":-21000,\"renewablePerMille\":243,"
-	"\"index\":\"moderate\"},\"forecast\":{\"startTime\":\"2026-05-06T09:00:00Z\",\"slotSeconds\":1800,"
+	"\"lowCarbonPerMille\":403,\"index\":\"moderate\"},\"confidencePerMille\":900,\"stressPerMille\":112,"
+	"\"stressCause\":\"demand\",\"forecast\":{\"startTime\":\"2026-05-06T09:00:00Z\",\"slotSeconds\":1800,"
 	"\"issuedTime\":\"2026-05-06T09:00:00Z\",\"carbonP50\":[141000,0,null],\"priceP50\":[-21000],"
 	"\"renewable\":[243,250,null]},\"recent\":{\"startTime\":\"2026-05-06T08:00:00Z\",\"carbon\":[120000,130000],"
 	"\"price\":[null,5],\"kind\":[\"actual\",\"forecast\"]},\"mix\":[{\"fuel\":\"wind\",\"perMille\":125}],"
 	"\"basis\":{\"accounting\":\"average\",\"scope\":\"direct\",\"boundary\":\"consumption\",\"resolution\":"
 	"\"regional\"},"
-	"\"sources\":[{\"metric\":\"carbon\",\"provider\":\"carbonintensity-gb\",\"zone\":\"13\",\"issuedTime\":"
+	"\"sources\":[{\"metric\":\"carbon\",\"use\":\"fallback\",\"kind\":\"forecast\",\"confidencePerMille\":900,"
+	"\"attribution\":\"NESO\",\"licence\":\"CC BY "
+	"4.0\",\"provider\":\"carbonintensity-gb\",\"zone\":\"13\",\"issuedTime\":"
 	"\"2026-05-06T09:00:00Z\",\"fetchedTime\":\"2026-05-06T09:03:00Z\"},{\"metric\":\"price\",\"provider\":"
 	"\"octopus-agile\",\"zone\":\"C\",\"product\":\"AGILE-24-10-01\",\"note\":\"household shape "
 	"proxy\",\"currency\":\"GBP\"}],"
@@ -57,6 +60,16 @@ static void check_full(const struct gridregion *r)
 {
 	int64_t nine = at("2026-05-06T09:00Z");
 
+	assert_int_equal(r->now.low_carbon_permille, 403);
+	assert_int_equal(r->confidence_permille, 900);
+	assert_int_equal(r->stress_permille, 112);
+	assert_string_equal(r->stress_cause, "demand");
+	assert_string_equal(r->sources[0].use, "fallback");
+	assert_string_equal(r->sources[0].kind, "forecast");
+	assert_int_equal(r->sources[0].confidence_permille, 900);
+	assert_string_equal(r->sources[0].attribution, "NESO");
+	assert_string_equal(r->sources[0].licence, "CC BY 4.0");
+	assert_int_equal(r->sources[1].confidence_permille, GRID_UNKNOWN);
 	assert_int_equal(r->now.carbon_mg_per_kwh, 141000);
 	assert_int_equal(r->now.price_micros_per_kwh, -21000);
 	assert_string_equal(r->now.index, "moderate");
@@ -117,9 +130,14 @@ static void test_round_trip(void **state)
 	check_full(back);
 	gridregion_encode_status(back, &again);
 	assert_string_equal(buf_cstr(&status), buf_cstr(&again));
-	assert_non_null(strstr(buf_cstr(&status), "\"summary\":{\"carbon\":\"141 g/kWh\",\"price\":\"-2.10 p/kWh\","
-						  "\"renewable\":\"24 %\",\"forecastUntil\":\"2026-05-06T10:00:00Z\","
-						  "\"source\":\"carbonintensity-gb, regional\"}"));
+	assert_non_null(strstr(buf_cstr(&status),
+			       "\"summary\":{\"carbon\":\"141 g/kWh\",\"price\":\"-2.10 p/kWh\","
+			       "\"renewable\":\"24 %\",\"lowCarbon\":\"40 %\",\"mix\":\"wind 13 %\","
+			       "\"cleanest\":\"0 g/kWh at 2026-05-06T09:30Z\","
+			       "\"cheapest\":\"-2.10 p/kWh at 2026-05-06T09:00Z\","
+			       "\"forecastUntil\":\"2026-05-06T10:00:00Z\",\"stress\":\"11 % (demand)\","
+			       "\"source\":\"carbonintensity-gb, regional\","
+			       "\"priceSource\":\"octopus-agile, household shape proxy\",\"confidence\":\"90 %\"}"));
 	object_unref(&r->obj);
 	object_unref(&back->obj);
 }
@@ -145,6 +163,23 @@ static void test_empty(void **state)
 		assert_string_equal(buf_cstr(&status), "{\"now\":{},\"summary\":{},\"sources\":[],\"conditions\":[]}");
 		object_unref(&r->obj);
 	}
+}
+
+static void test_carbon_error(void **state)
+{
+	static const struct {
+		int32_t confidence, error;
+	} cases[] = { { 1000, 20000 }, { 900, 22222 },          { 500, 40000 }, { 50, 400000 },
+		      { 1, 20000000 }, { GRID_UNKNOWN, 20000 }, { 0, 20000 },   { INT32_MAX, 20000 } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct gridregion r = { .confidence_permille = cases[i].confidence };
+
+		assert_int_equal(gridregion_carbon_error(&r, 20000), cases[i].error);
+	}
+	assert_int_equal(gridregion_carbon_error(&(struct gridregion){ .confidence_permille = 1 }, INT32_MAX),
+			 INT32_MAX);
 }
 
 /* Wrong types, numbers beyond all bounds, arrays beyond the maximum. */
@@ -253,8 +288,8 @@ static void test_nodes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decode),  cmocka_unit_test(test_round_trip), cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_hostile), cmocka_unit_test(test_nodes),
+		cmocka_unit_test(test_decode),       cmocka_unit_test(test_round_trip), cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_carbon_error), cmocka_unit_test(test_hostile),    cmocka_unit_test(test_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,11 +58,13 @@ static int64_t choose_start(struct world *w, const struct carbonawarejob *caj, c
 	if (t->at_once_reason || (w->grid == GRID_NO_DATA && !caj->spec.run_at_latest_on_no_data))
 		last = first;
 	if (w->grid == GRID_NO_DATA) {
-		*outcome = is_hard(caj) ? PLANNER_HARD_UNKNOWN : last == first ? PLANNER_AT_ONCE : PLANNER_NO_DATA_WAIT;
-		return is_hard(caj) ? TIME_NONE : last;
+		*outcome = wants_hard(caj) ? PLANNER_HARD_UNKNOWN
+			   : last == first ? PLANNER_AT_ONCE
+					   : PLANNER_NO_DATA_WAIT;
+		return wants_hard(caj) ? TIME_NONE : last;
 	}
 	for (int64_t at = first; at <= last; at = time_slot_floor(at, SLOT_MS) + SLOT_MS) {
-		if ((!is_hard(caj) || limit_met(w, at)) && pick(w, ++n) == 0)
+		if ((!wants_hard(caj) || limit_met(w, at)) && pick(w, ++n) == 0)
 			found = at;
 	}
 	*outcome = found == TIME_NONE ? PLANNER_HARD_LIMIT : last == first ? PLANNER_AT_ONCE : PLANNER_CHOSEN;
@@ -152,6 +154,7 @@ static void observe(struct world *w, const struct carbonawarejob *caj, const str
 		    struct caj_observed *o)
 {
 	*o = (struct caj_observed){ .now_ms = w->now, .caj = caj, .job = job, .job_finished_ms = TIME_NONE };
+	o->mode.observe = w->observe && w->broken != ALWAYS_ACTS;
 	caj_timing(caj, w->submitted, TIME_NONE, &o->timing, &o->refusal);
 	o->plan = w->plan;
 	o->can_plan = !w->has_round || w->grid != GRID_NONE;
@@ -355,8 +358,10 @@ static void settle(struct world *w)
 	const struct condition *ready = condition_find(&caj->status.conditions, COND_READY);
 	if (!w->foreign_hold && ready && strcmp(ready->reason, "Suspended") == 0)
 		violate(w, STRANDED);
-	if (!w->foreign_hold && w->now >= last_start(&t))
-		violate(w, is_hard(caj) ? HARD_NOT_TERMINAL : LATE_START);
+	if (!w->foreign_hold && w->observe && w->now >= t.earliest_ms)
+		violate(w, HELD_BACK);
+	else if (!w->foreign_hold && w->now >= last_start(&t))
+		violate(w, is_hard(w, caj) ? HARD_NOT_TERMINAL : LATE_START);
 }
 
 /* ---- everybody else ---- */
@@ -450,10 +455,14 @@ static void operate(struct world *w)
 static void disturb(struct world *w)
 {
 	w->n_events++;
-	switch (pick(w, 10)) {
+	switch (pick(w, 11)) {
 	case 0:
 	case 1:
 		foreign_job_write(w);
+		break;
+	case 6:
+		fault(w, MODE_CHANGE);
+		w->observe = !w->observe;
 		break;
 	case 2:
 	case 3:
@@ -558,6 +567,7 @@ static void run_history(uint64_t seed, enum breakage broken, bool tells, struct 
 	w.off_until = w.now;
 	w.template_hash = HASH_A;
 	w.plan = NULL;
+	w.observe = seed % 10 == 0;
 	w.grid = GRID_DATA;
 	if (!w.arena.max) {
 		arena_init(&w.arena, 64 * 1024, 64 * 1024 * 1024);

@@ -29,6 +29,7 @@ enum violation {
 	RELEASED_SUSPENDED,  /* unsuspended although spec.suspend was true */
 	HARD_LIMIT_BROKEN,
 	LATE_START,        /* not started although the operator was alive and in sync after the latest start */
+	HELD_BACK,         /* in observe mode it waited for more than its own earliest start */
 	HARD_NOT_TERMINAL, /* a hard limit left the object waiting after its latest start */
 	FOREIGN_UNDONE,    /* unsuspended what somebody else had suspended after the release */
 	UNFINISHED,        /* Complete or Failed went away, or changed into the other */
@@ -43,10 +44,10 @@ enum violation {
 };
 
 static const char *const violation_names[] = {
-	"two jobs",         "record lost",       "released unrecorded", "released suspended", "hard limit broken",
-	"late start",       "hard not terminal", "foreign undone",      "unfinished",         "false end",
-	"stranded",         "ttl too early",     "user ignored",        "not idempotent",     "too many writes",
-	"status too large",
+	"two jobs",        "record lost",      "released unrecorded", "released suspended", "hard limit broken",
+	"late start",      "held back",        "hard not terminal",   "foreign undone",     "unfinished",
+	"false end",       "stranded",         "ttl too early",       "user ignored",       "not idempotent",
+	"too many writes", "status too large",
 };
 
 enum fault {
@@ -63,15 +64,17 @@ enum fault {
 	USER_EDIT,
 	USER_ANNOTATION,
 	TEMPLATE_EDIT,
+	MODE_CHANGE,
 	GRID_LOST,
 	OPERATOR_OFF,
 	N_FAULTS
 };
 
 static const char *const fault_names[] = {
-	"crash before a write", "crash after a write", "lost reply",        "stale read",     "conflict",
-	"live check refused",   "foreign suspend",     "foreign unsuspend", "foreign delete", "user's suspend",
-	"edited deadline",      "override annotation", "edited template",   "grid lost",      "operator off for hours",
+	"crash before a write",   "crash after a write", "lost reply",        "stale read",     "conflict",
+	"live check refused",     "foreign suspend",     "foreign unsuspend", "foreign delete", "user's suspend",
+	"edited deadline",        "override annotation", "edited template",   "changed mode",   "grid lost",
+	"operator off for hours",
 };
 
 /* What is broken on purpose. */
@@ -89,13 +92,14 @@ enum breakage {
 	CHATTERS,          /* each status differs from the last */
 	REOPENS,           /* forgets that it is finished */
 	EARLY_TTL,         /* the Job gets its TTL at once */
+	ALWAYS_ACTS,       /* knows no observe mode */
 	N_BREAKAGES
 };
 
 static const char *const breakage_names[] = {
 	"sound",         "skips record",   "no live checks", "no create check",   "no status version",
 	"creates again", "undoes suspend", "waits for plan", "late hard release", "ignores deadline",
-	"chatters",      "reopens",        "early ttl",
+	"chatters",      "reopens",        "early ttl",      "always acts",
 };
 
 struct totals {
@@ -124,6 +128,7 @@ struct world {
 	int n_cajs, n_jobs; /* the last one is current; cajs[i] is never NULL */
 	int n_uids;
 	bool deleted;      /* the CarbonAwareJob is gone */
+	bool observe;      /* by the namespace's label */
 	bool foreign_hold; /* let go, and then suspended by somebody else */
 	int64_t job_ends;  /* TIME_NONE unless it runs */
 	const char *template_hash;
@@ -198,9 +203,15 @@ static bool limit_met(const struct world *w, int64_t at)
 	return rand_next(&state) % 2 != 0;
 }
 
-static bool is_hard(const struct carbonawarejob *caj)
+static bool wants_hard(const struct carbonawarejob *caj)
 {
 	return caj->spec.max_carbon.set && caj->spec.max_carbon.hard && !caj->spec.critical && !caj->run_now;
+}
+
+/* What was recorded in observe mode is let go by it, too. */
+static bool is_hard(const struct world *w, const struct carbonawarejob *caj)
+{
+	return wants_hard(caj) && !w->observe && !(caj->status.released_ms != TIME_NONE && caj_is_unmodified(caj));
 }
 
 static struct caj_timing timing_of(const struct world *w, const struct carbonawarejob *caj)
@@ -375,7 +386,7 @@ static void server_release(struct world *w, int64_t released_ms)
 		violate(w, RELEASED_UNRECORDED);
 	if (caj->spec.suspend)
 		violate(w, RELEASED_SUSPENDED);
-	if (is_hard(caj) && !limit_met(w, w->now) && !limit_met(w, w->now - CAJ_RELEASE_VALID_MS))
+	if (is_hard(w, caj) && !limit_met(w, w->now) && !limit_met(w, w->now - CAJ_RELEASE_VALID_MS))
 		violate(w, HARD_LIMIT_BROKEN);
 	if (w->foreign_hold)
 		violate(w, FOREIGN_UNDONE);

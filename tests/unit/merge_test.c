@@ -24,7 +24,9 @@ static int32_t value(const struct grid_track *t, const char *when)
 
 static void test_better_stays(void **state)
 {
-	const int32_t good[] = { 100, 200, 300, 400 }, few[] = { 111 }, gap[] = { 112, GRID_UNKNOWN, 312, 412 };
+	const int32_t good[] = { 100, 200, 300, 400 };
+	const int32_t few[] = { 111, GRID_UNKNOWN, GRID_UNKNOWN, GRID_UNKNOWN },
+		      gap[] = { 112, GRID_UNKNOWN, 312, 412 };
 	const int32_t old[] = { 9, 9, 9, 9 }, none[] = { GRID_UNKNOWN, GRID_UNKNOWN };
 	struct grid_series s = answer("2026-05-06T09:00Z", "2026-05-06T09:00Z", 4, good, GRID_KIND_FORECAST);
 	struct grid_track t;
@@ -52,7 +54,7 @@ static void test_better_stays(void **state)
 	assert_int_equal(value(&t, "2026-05-06T09:00Z"), 100);
 	assert_int_equal(t.s.issued_ms, at("2026-05-06T09:00Z"));
 	/* Newer but shorter: what it has is taken, the rest stays. */
-	s = answer("2026-05-06T09:30Z", "2026-05-06T09:00Z", 1, few, GRID_KIND_FORECAST);
+	s = answer("2026-05-06T09:30Z", "2026-05-06T09:00Z", 4, few, GRID_KIND_FORECAST);
 	assert_int_equal(grid_track_merge(&t, &s, at(NOW_TEXT), at(NOW_TEXT), &changed), GRID_MERGED_PARTLY);
 	assert_int_equal(value(&t, "2026-05-06T09:00Z"), 111);
 	assert_int_equal(value(&t, "2026-05-06T10:30Z"), 400);
@@ -148,11 +150,45 @@ static void test_age(void **state)
 	assert_false(grid_track_is_usable(&t, at("2026-05-06T15:01Z")));
 }
 
+/* An older issue fills what is unknown and replaces nothing; holes between what is known are counted. */
+static void test_older_fills(void **state)
+{
+	const int32_t near[] = { 100, 200 }, far[] = { 11, 22, 33, 44 };
+	struct grid_series s = answer("2026-05-06T09:00Z", "2026-05-06T09:00Z", 2, near, GRID_KIND_FORECAST);
+	struct grid_track t;
+	int changed;
+
+	(void)state;
+	grid_track_init(&t, GRID_DEMAND, "GB");
+	(void)grid_track_merge(&t, &s, at(NOW_TEXT), at(NOW_TEXT), &changed);
+	assert_int_equal(grid_track_gaps(&t, at(NOW_TEXT)), 0);
+	s = answer("2026-05-05T15:00Z", "2026-05-06T09:30Z", 4, far, GRID_KIND_FORECAST);
+	assert_int_equal(grid_track_merge(&t, &s, at(NOW_TEXT), at(NOW_TEXT), &changed), GRID_OLDER);
+	assert_int_equal(changed, 3);
+	assert_int_equal(value(&t, "2026-05-06T09:30Z"), 200);
+	assert_int_equal(value(&t, "2026-05-06T11:00Z"), 44);
+	assert_int_equal(t.s.issued_ms, at("2026-05-06T09:00Z"));
+	s = answer("2026-05-06T09:00Z", "2026-05-06T14:00Z", 2, near, GRID_KIND_FORECAST);
+	(void)grid_track_merge(&t, &s, at(NOW_TEXT), at(NOW_TEXT), &changed);
+	assert_int_equal(grid_track_gaps(&t, at("2026-05-06T09:00Z")), 5);
+	assert_int_equal(grid_track_gaps(&t, at("2026-05-06T12:00Z")), 0); /* nothing known before it there */
+	/* Demand may be older than carbon. */
+	assert_true(grid_track_is_usable(&t, at("2026-05-06T14:50Z")));
+	/* What only tells of the past is as new as its last word. */
+	grid_track_init(&t, GRID_SYSTEM_PRICE, "GB");
+	for (int i = 0; i < 2; i++) {
+		s = answer(i ? "2026-05-06T09:00Z" : "2026-05-06T08:30Z", "2026-05-06T08:00Z", 2, near,
+			   GRID_KIND_ACTUAL);
+		(void)grid_track_merge(&t, &s, at(NOW_TEXT), at(NOW_TEXT), &changed);
+		assert_int_equal(t.s.issued_ms, s.issued_ms);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_better_stays), cmocka_unit_test(test_expiry), cmocka_unit_test(test_past),
-		cmocka_unit_test(test_window),       cmocka_unit_test(test_age),
+		cmocka_unit_test(test_window),       cmocka_unit_test(test_age),    cmocka_unit_test(test_older_fills),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

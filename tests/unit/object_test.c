@@ -150,6 +150,51 @@ static void a_job_of_nothing_has_the_defaults(void **state)
 	assert_int_equal(job_finished_ms(j), TIME_NONE);
 }
 
+/* n times `text`, with commas. */
+static void repeat(struct buf *b, const char *text, int n)
+{
+	for (int i = 0; i < n; i++)
+		(void)buf_addf(b, "%s%s", i ? "," : "", text);
+}
+
+#define TERMS(b, terms)                                                                                     \
+	(void)buf_addf((b),                                                                                 \
+		       "{'metadata':{'name':'j'},'spec':{'template':{'spec':{'affinity':{'nodeAffinity':{"  \
+		       "'requiredDuringSchedulingIgnoredDuringExecution':{'nodeSelectorTerms':[%s]}}}}}}}", \
+		       (terms))
+
+static int region_terms_of(const char *terms)
+{
+	_cleanup_(buf_release) struct buf b = BUF_INIT(64 * 1024);
+
+	TERMS(&b, terms);
+	const struct object *o _cleanup_object_ = parse(&job_type, buf_cstr(&b));
+	return job_of(o)->template.n_region_terms;
+}
+
+static void terms_on_regions_are_kept_within_bounds(void **state)
+{
+	_cleanup_(buf_release) struct buf b = BUF_INIT(32 * 1024);
+	static const char one[] = "{'matchExpressions':[{'key':'loadshift.io/region','operator':'In','values':['a']}]}";
+
+	(void)state;
+	assert_int_equal(region_terms_of(one), 1);
+	repeat(&b, one, POD_TEMPLATE_MAX_TERMS);
+	assert_int_equal(region_terms_of(buf_cstr(&b)), POD_TEMPLATE_MAX_TERMS);
+	/* What is beyond is not known, and so leaves every region open. */
+	buf_reset(&b);
+	repeat(&b, one, POD_TEMPLATE_MAX_TERMS + 1);
+	assert_int_equal(region_terms_of(buf_cstr(&b)), 0);
+	buf_reset(&b);
+	(void)buf_adds(&b, "{'matchExpressions':[{'key':'loadshift.io/region','operator':'In','values':[");
+	repeat(&b, "'a'", POD_TEMPLATE_MAX_VALUES + 1);
+	(void)buf_adds(&b, "]}]}");
+	assert_int_equal(region_terms_of(buf_cstr(&b)), 0);
+	assert_int_equal(region_terms_of("{'matchExpressions':[{'key':'loadshift.io/region','operator':'Exists'}]}"),
+			 0);
+	assert_int_equal(region_terms_of("{'matchExpressions':7},7,null"), 0);
+}
+
 static void too_many_terms_are_flagged(void **state)
 {
 	(void)state;
@@ -339,6 +384,7 @@ int main(void)
 		cmocka_unit_test(an_object_is_one_chunk_of_the_right_size),
 		cmocka_unit_test(a_job_keeps_what_decisions_need),
 		cmocka_unit_test(a_job_of_nothing_has_the_defaults),
+		cmocka_unit_test(terms_on_regions_are_kept_within_bounds),
 		cmocka_unit_test(too_many_terms_are_flagged),
 		cmocka_unit_test(pods_nodes_and_the_rest),
 		cmocka_unit_test(quantities),

@@ -110,6 +110,8 @@ static const struct job *pinned_to(const char *name)
 			"");
 }
 
+#define MAY_GO ",\"relocate\":{\"regions\":["
+
 /* ---- the grid ---- */
 
 static void columns_begin_with_the_present_slot(void **state)
@@ -198,6 +200,104 @@ static void it_stays_at_home_unless_it_may_move(void **state)
 	assert_string_equal(places(",\"relocate\":{\"regions\":[\"wales\"]}", "{}", NULL), HOME_MEAN ",wales");
 }
 
+/* terms: of a required node affinity; "" = none. */
+static const struct job *bound_to(const char *terms, const char *selector)
+{
+	return job_with(
+		true, "",
+		arena_printf(&fixture.arena,
+			     ",\"template\":{\"spec\":{\"nodeSelector\":{%s},\"affinity\":{\"nodeAffinity\":{"
+			     "\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":[%s]}}}}}",
+			     selector, terms),
+		"");
+}
+
+#define IN(key, values) "{\"key\":\"" key "\",\"operator\":\"In\",\"values\":[" values "]}"
+#define TERM(expressions) "{\"matchExpressions\":[" expressions "]}"
+#define REGION_IN(values) TERM(IN("loadshift.io/region", values))
+#define ZONE_IN(values) TERM(IN("topology.kubernetes.io/region", values))
+
+/* east, london, north and wales, all with nodes; wales has most of them, and is also called uk-west. */
+static void four_regions(void)
+{
+	static const char *const names[] = { "wales", "north", "london", "east" };
+	const struct gridregion **list = arena_array(&fixture.arena, 4, const struct gridregion *);
+	const struct node **nodes = arena_array(&fixture.arena, 4, const struct node *);
+
+	for (int i = 0; i < 4; i++) {
+		list[i] = region(names[i], i == 0 ? "\"cloudRegions\":[\"uk-west\",\"uk-far\"]" : "");
+		nodes[i] = node(arena_printf(&fixture.arena, "\"loadshift.io/region\":\"%s\"", names[i]),
+				i == 0 ? "64" : "4", "", true);
+	}
+	look(list, 4, nodes, 4);
+}
+
+static void a_required_term_pins_like_a_node_selector(void **state)
+{
+	struct caj_refusal refusal;
+
+	(void)state;
+	four_regions();
+	config.default_region = "london";
+	assert_string_equal(home_of("", "{}", bound_to(REGION_IN("\"wales\""), "")), "wales");
+	assert_string_equal(home_of("", "{}", bound_to(ZONE_IN("\"uk-west\""), "")), "wales");
+	assert_string_equal(home_of("", "{}", bound_to("", "\"topology.kubernetes.io/region\":\"uk-west\"")), "wales");
+	assert_string_equal(home_of("", "{}", bound_to(ZONE_IN("\"uk-west\",\"uk-far\""), "")), "wales");
+	assert_string_equal(places(MAY_GO "\"wales\",\"east\"]}", "{}", bound_to(REGION_IN("\"wales\""), "")), "wales");
+	assert_false(place_of(MAY_GO "\"wales\"]}", "{}", bound_to(REGION_IN("\"wales\""), ""), &refusal).constrained);
+	/* Both expressions of a term hold, and the node selector with them. */
+	assert_string_equal(places("", "{}",
+				   bound_to(TERM(IN("loadshift.io/region", "\"wales\",\"east\"") "," IN(
+						    "topology.kubernetes.io/region", "\"uk-west\",\"x\"")),
+					    "")),
+			    "wales");
+	assert_string_equal(
+		places("", "{}", bound_to(REGION_IN("\"wales\",\"east\""), "\"loadshift.io/region\":\"east\"")),
+		"east");
+}
+
+static void several_allowed_regions_confine_the_plan(void **state)
+{
+	const struct job *two = bound_to(REGION_IN("\"wales\"") "," REGION_IN("\"east\",\"atlantis\""), "");
+
+	(void)state;
+	four_regions();
+	/* Home is the larger one, and it stays there. */
+	assert_string_equal(home_of("", "{}", two), "wales");
+	assert_string_equal(places("", "{}", two), "wales");
+	config.default_region = "east";
+	assert_string_equal(home_of("", "{}", two), "east");
+	config.default_region = "london";
+	assert_string_equal(home_of("", "{}", two), "wales");
+	/* What the user allows, as far as the template does. */
+	assert_string_equal(places(MAY_GO "\"east\",\"north\"]}", "{}", two), "wales,east");
+	assert_string_equal(places(",\"homeRegion\":\"north\"" MAY_GO "\"east\"]}", "{}", two), "east");
+	/* The user names none that the template allows: it runs where it can. */
+	assert_string_equal(places(",\"homeRegion\":\"north\"", "{}", two), "east,wales");
+	assert_string_equal(home_of(",\"homeRegion\":\"north\"", "{}", two), "north");
+}
+
+static void terms_that_leave_a_region_open_confine_nothing(void **state)
+{
+	static const char *const open[] = {
+		REGION_IN("\"wales\"") "," TERM("{\"key\":\"disk\",\"operator\":\"Exists\"}"),
+		TERM("{\"key\":\"loadshift.io/region\",\"operator\":\"NotIn\",\"values\":[\"wales\"]}"),
+		TERM("{\"key\":\"loadshift.io/region\",\"operator\":\"In\",\"values\":[7]}"),
+		REGION_IN("\"wales\"") ",{}",
+		REGION_IN("\"atlantis\""),
+		REGION_IN(""),
+	};
+
+	(void)state;
+	four_regions();
+	for (size_t i = 0; i < ARRAY_LEN(open); i++) {
+		assert_string_equal(home_of("", "{}", bound_to(open[i], "")), HOME_MEAN);
+		assert_string_equal(
+			places(",\"homeRegion\":\"london\"" MAY_GO "\"east\"]}", "{}", bound_to(open[i], "")),
+			"london,east");
+	}
+}
+
 static void a_pinned_template_and_an_earlier_release_tie_it_down(void **state)
 {
 	static const char both[] = ",\"homeRegion\":\"london\",\"relocate\":{\"regions\":[\"wales\"]}";
@@ -274,15 +374,52 @@ static void power_is_what_the_user_says_or_what_the_pod_asks_for(void **state)
 	struct pod_requests four_cores = { 4000, INT64_C(8) << 30, 0 }, gpu = { 1000, 0, 2 };
 	struct pod_requests hostile = { INT64_MAX, INT64_MAX, INT64_MAX };
 	struct caj_spec spec = { .power_watts_per_pod = -1 };
+	struct power_model profile = power_profile();
 
 	(void)state;
-	assert_int_equal(caj_pod_milliwatts(&spec, &four_cores), 40000 + 8 * 400);
-	assert_int_equal(caj_pod_milliwatts(&spec, &gpu), 10000 + 2 * 300000);
-	assert_int_equal(caj_pod_milliwatts(&spec, &hostile), 1000000000);
+	assert_int_equal(caj_pod_milliwatts(&spec, &four_cores, &profile), 40000 + 8 * 400);
+	assert_int_equal(caj_pod_milliwatts(&spec, &gpu, &profile), 10000 + 2 * 300000);
+	assert_int_equal(caj_pod_milliwatts(&spec, &hostile, &profile), 1000000000);
 	spec.power_watts_per_pod = 0;
-	assert_int_equal(caj_pod_milliwatts(&spec, &four_cores), 0);
+	assert_int_equal(caj_pod_milliwatts(&spec, &four_cores, &profile), 0);
 	spec.power_watts_per_pod = 250;
-	assert_int_equal(caj_pod_milliwatts(&spec, &four_cores), 250000);
+	assert_int_equal(caj_pod_milliwatts(&spec, &four_cores, &profile), 250000);
+}
+
+static void a_planned_job_has_the_mean_power_of_where_it_may_run(void **state)
+{
+	const struct gridregion *list[] = { region("london", ""), region("wales", "") };
+	struct node annotated = *node(IN_WALES, "10", "", true);
+	const struct pair watts[] = { { ANNOTATION_IDLE_WATTS, "100" }, { ANNOTATION_PEAK_WATTS, "300" } };
+	struct planner_job pj;
+	struct caj_refusal refusal;
+	struct caj_timing t;
+	struct caj_place p;
+
+	(void)state;
+	annotated.obj.meta.annotations = (struct pairs){ watts, ARRAY_LEN(watts) };
+	const struct node *nodes[] = { node(IN_LONDON, "10", "", true), &annotated };
+	look(list, 2, nodes, 2);
+	const struct job *job = job_with(true, "",
+					 ",\"parallelism\":3,\"template\":{\"spec\":{\"containers\":[{\"resources\":{"
+					 "\"requests\":{\"cpu\":\"2\"}}}]}}",
+					 "");
+	static const struct {
+		const char *spec;
+		int64_t watts;
+	} cases[] = { { ",\"homeRegion\":\"london\"", 3 * 20 },
+		      { ",\"homeRegion\":\"wales\"", 3 * 40 },
+		      { ",\"homeRegion\":\"london\"" MAY_GO "\"wales\"]}", 3 * 30 },
+		      { "", 3 * 30 },
+		      { ",\"powerWattsPerPod\":7,\"homeRegion\":\"wales\"", 3 * 7 } };
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const struct carbonawarejob *caj = caj_of("", cases[i].spec, "{}");
+
+		caj_timing(caj, at(NOW), TIME_NONE, &t, &refusal);
+		caj_place(&view, caj, job, &p, &refusal);
+		caj_to_planner(&view, caj, job, &t, &p, &pj);
+		assert_int_equal(pj.power_milliwatts, cases[i].watts * 1000);
+	}
 }
 
 static void pods_at_once_are_the_smaller_of_parallelism_and_completions(void **state)
@@ -541,11 +678,15 @@ int main(void)
 		TEST(the_mean_is_weighted_by_what_is_allocatable),
 		TEST(home_is_the_first_that_is_said),
 		TEST(it_stays_at_home_unless_it_may_move),
+		TEST(a_required_term_pins_like_a_node_selector),
+		TEST(several_allowed_regions_confine_the_plan),
+		TEST(terms_that_leave_a_region_open_confine_nothing),
 		TEST(a_pinned_template_and_an_earlier_release_tie_it_down),
 		TEST(regions_without_nodes_are_left_out_unless_they_scale_from_zero),
 		TEST(what_cannot_be_compared_is_left_out),
 		TEST(an_unknown_region_is_refused_by_its_field),
 		TEST(power_is_what_the_user_says_or_what_the_pod_asks_for),
+		TEST(a_planned_job_has_the_mean_power_of_where_it_may_run),
 		TEST(pods_at_once_are_the_smaller_of_parallelism_and_completions),
 		TEST(pods_are_kept_to_the_allowed_regions),
 		TEST(power_and_hard_limits_need_the_planned_region),

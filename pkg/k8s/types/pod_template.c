@@ -120,6 +120,68 @@ static void affinity_decode(const struct json *affinity, struct affinity_shape *
 	}
 }
 
+static bool is_region_key(const char *key)
+{
+	static const char *const keys[] = { POD_TEMPLATE_REGION_KEYS };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (cstr_eq(key, keys[i]))
+			return true;
+	}
+	return false;
+}
+
+/* False when the expression says nothing of the region that we could keep. */
+static bool node_in_decode(const struct json *expression, struct arena *a, struct node_in *ret)
+{
+	const char *key = json_string(json_get(expression, "key"));
+	const struct json *values = json_get(expression, "values");
+	int n = 0;
+
+	if (!is_region_key(key) || !cstr_eq(json_string(json_get(expression, "operator")), "In"))
+		return false;
+	json_each (value, values)
+		n += json_string(value) ? 1 : POD_TEMPLATE_MAX_VALUES + 1;
+	if (n > POD_TEMPLATE_MAX_VALUES)
+		return false;
+	const char **list = arena_array(a, (size_t)n, const char *);
+	*ret = (struct node_in){ arena_strdup(a, key), list, n };
+	n = 0;
+	json_each (value, values)
+		list[n++] = arena_strdup(a, json_string(value));
+	return true;
+}
+
+/* Terms are ORed: one that names no region leaves all of them open. */
+static void region_terms_decode(const struct json *affinity, struct arena *a, struct pod_template *ret)
+{
+	const struct json *terms =
+		json_at(affinity, "nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms");
+	struct region_term kept[POD_TEMPLATE_MAX_TERMS];
+	int n = 0;
+
+	json_each (term, terms) {
+		struct node_in in[POD_TEMPLATE_MAX_EXPRESSIONS];
+		int n_in = 0;
+
+		json_each (expression, json_get(term, "matchExpressions")) {
+			if (n_in < POD_TEMPLATE_MAX_EXPRESSIONS && node_in_decode(expression, a, &in[n_in]))
+				n_in++;
+		}
+		if (n_in == 0 || n == POD_TEMPLATE_MAX_TERMS)
+			return;
+		struct node_in *copy = arena_array(a, (size_t)n_in, struct node_in);
+		memcpy(copy, in, (size_t)n_in * sizeof(*in));
+		kept[n++] = (struct region_term){ copy, n_in };
+	}
+	if (n == 0)
+		return;
+	struct region_term *list = arena_array(a, (size_t)n, struct region_term);
+	memcpy(list, kept, (size_t)n * sizeof(*kept));
+	ret->region_terms = list;
+	ret->n_region_terms = n;
+}
+
 void pod_template_decode(const struct json *tpl, struct arena *a, struct pod_template *ret)
 {
 	const struct json *spec = json_get(tpl, "spec");
@@ -128,5 +190,6 @@ void pod_template_decode(const struct json *tpl, struct arena *a, struct pod_tem
 	*ret = (struct pod_template){ .kueue_queue = arena_strdup(a, queue) };
 	pod_requests_decode(spec, &ret->requests);
 	affinity_decode(json_get(spec, "affinity"), &ret->affinity);
+	region_terms_decode(json_get(spec, "affinity"), a, ret);
 	pairs_decode(json_get(spec, "nodeSelector"), everything, a, &ret->node_selector);
 }

@@ -33,9 +33,28 @@ struct affinity_shape {
 	uint32_t term_has_expressions; /* bit i: term i has matchExpressions */
 };
 
+/* Nodes whose label `key` has one of the values. */
+struct node_in {
+	const char *key;
+	const char *const *values;
+	int n_values;
+};
+/* What one required nodeSelectorTerm says of the node's region: all of these hold. */
+struct region_term {
+	const struct node_in *in; /* its matchExpressions `In` on POD_TEMPLATE_REGION_KEYS; others are not kept */
+	int n;
+};
+#define POD_TEMPLATE_REGION_KEYS "loadshift.io/region", "topology.kubernetes.io/region"
+/* Beyond these an expression is not kept. */
+#define POD_TEMPLATE_MAX_VALUES 64
+#define POD_TEMPLATE_MAX_EXPRESSIONS 8
+
 struct pod_template {
 	struct pod_requests requests;
 	struct affinity_shape affinity;
+	/* Any of these holds; none = the required affinity leaves some region open, or is beyond the maxima. */
+	const struct region_term *region_terms;
+	int n_region_terms;
 	struct pairs node_selector;
 	const char *kueue_queue; /* label kueue.x-k8s.io/queue-name, NULL if absent */
 };

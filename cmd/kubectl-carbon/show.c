@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands that read: JSON of the read API as tables. */
+#include "base/alloc.h"
+#include "base/decimal.h"
+#include "base/clock.h"
+#include "carbon.h"
+
+#define CHART_WIDTH 40
+#define MAX_SLOTS 700
+#define MAX_PATH 512
+
+/* ---- one question ---- */
+
+static int ask(const struct options *o, const char *path, struct buf *body, struct json **ret, struct error *err)
+{
+	_cleanup_(api_release) struct api a = { 0 };
+
+	if (api_open(o, &a, err) || api_get(&a, path, body, err) || json_parse(buf_str(body), ret, err))
+		return -1;
+	return 0;
+}
+
+/* Asks, and either passes the JSON on as it is or shows it. */
+static int show(const struct options *o, const char *path, void (*print)(const struct json *doc, struct table *t),
+		struct error *err)
+{
+	_cleanup_(buf_release) struct buf body = BUF_INIT(MAX_ANSWER);
+	_cleanup_(json_cleanup) struct json *doc = NULL;
+	_cleanup_(cleanup_table) struct table *t = table_new();
+
+	if (ask(o, path, &body, &doc, err))
+		return -1;
+	if (o->output == OUTPUT_JSON) {
+		(void)printf("%.*s\n", STR_FMT(buf_str(&body)));
+		return 0;
+	}
+	print(doc, t);
+	table_print(t, stdout);
+	return 0;
+}
+
+static void header(struct table *t, const char *const *names)
+{
+	for (; *names; names++)
+		table_add(t, *names);
+	table_end_row(t);
+}
+#define HEADER(t, ...) header(t, (const char *const[]){ __VA_ARGS__, NULL })
+
+/* ---- cells ---- */
+
+static const char *text(const struct json *o, const char *key)
+{
+	return json_string(json_get(o, key));
+}
+
+/* value / 10^scale with so many places, and the unit. */
+static void add_number(struct table *t, const struct json *value, int scale, int places, const char *unit)
+{
+	char number[DECIMAL_TEXT];
+	int64_t i;
+
+	if (json_i64(value, &i))
+		table_addf(t, "%s%s", decimal_format_fixed(i, scale, places, number), unit);
+	else
+		table_add(t, NULL);
+}
+
+/* GBP in pence, as its tariffs are written; others in their unit. */
+static void add_price(struct table *t, const struct json *micros, const char *currency)
+{
+	char unit[32];
+
+	if (cstr_eq(currency, "GBP")) {
+		add_number(t, micros, 4, 2, " p/kWh");
+		return;
+	}
+	(void)snprintf(unit, sizeof(unit), " %.8s/kWh", currency ? currency : "");
+	add_number(t, micros, 6, 4, unit);
+}
+
+static void add_bool(struct table *t, const struct json *o, const char *key)
+{
+	bool value;
+
+	table_add(t, !json_bool(json_get(o, key), &value) ? NULL : value ? "yes" : "no");
+}
+
+static void add_age(struct table *t, const struct json *o, const char *key, int64_t now_ms)
+{
+	char age[TIME_TEXT];
+	int64_t ms;
+
+	if (json_time(json_get(o, key), &ms) && now_ms != TIME_NONE)
+		table_add(t, time_format_duration(MAX(now_ms - ms, 0), age));
+	else
+		table_add(t, NULL);
+}
+
+/* ---- commands ---- */
+
+static void print_regions(const struct json *doc, struct table *t)
+{
+	HEADER(t, "NAME", "CARBON NOW", "PRICE NOW", "RENEWABLE", "STRESS", "KNOWN UNTIL", "FRESH");
+	json_each (r, json_get(doc, "regions")) {
+		table_add(t, text(r, "name"));
+		add_number(t, json_get(r, "carbonMilligramsPerKWh"), 3, 0, " g/kWh");
+		add_price(t, json_get(r, "pricePerKWhMicros"), text(r, "currency"));
+		add_number(t, json_get(r, "renewablePerMille"), 1, 0, " %");
+		add_number(t, json_get(r, "stressPerMille"), 1, 0, " %");
+		table_add(t, text(r, "knownUntilTime"));
+		add_bool(t, r, "fresh");
+		table_end_row(t);
+	}
+}
+
+int show_regions(const struct options *o, char **arguments, int n, struct error *err)
+{
+	(void)arguments, (void)n;
+	return show(o, "/regions", print_regions, err);
+}
+
+static void print_freshness(const struct json *doc, struct table *t)
+{
+	int64_t now_ms = TIME_NONE;
+
+	(void)json_time(json_get(doc, "time"), &now_ms);
+	HEADER(t, "REGION", "METRIC", "PROVIDER", "USE", "ISSUED", "ISSUED AGO", "FETCHED AGO", "CONFIDENCE");
+	json_each (r, json_get(doc, "regions"))
+		json_each (s, json_get(r, "sources")) {
+			table_add(t, text(r, "name"));
+			table_add(t, text(s, "metric"));
+			table_add(t, text(s, "provider"));
+			table_add(t, text(s, "use"));
+			table_add(t, text(s, "issuedTime"));
+			add_age(t, s, "issuedTime", now_ms);
+			add_age(t, s, "fetchedTime", now_ms);
+			add_number(t, json_get(s, "confidencePerMille"), 1, 0, " %");
+			table_end_row(t);
+		}
+}
+
+int show_freshness(const struct options *o, char **arguments, int n, struct error *err)
+{
+	(void)arguments, (void)n;
+	return show(o, "/regions", print_freshness, err);
+}
+
+static void print_providers(const struct json *doc, struct table *t)
+{
+	int64_t now_ms = TIME_NONE;
+
+	(void)json_time(json_get(doc, "time"), &now_ms);
+	HEADER(t, "NAME", "USED", "CIRCUIT", "LAST GOOD", "LAST RESULT", "EXPORT", "LICENCE", "OFF");
+	json_each (p, json_get(doc, "providers")) {
+		const struct json *last = json_first(json_get(p, "attempts"));
+
+		table_add(t, text(p, "name"));
+		add_bool(t, p, "wanted");
+		table_add(t, text(p, "circuit"));
+		add_age(t, p, "lastGoodTime", now_ms);
+		table_add(t, text(last, "result"));
+		add_bool(t, p, "exportable");
+		table_add(t, text(p, "licence"));
+		table_add(t, text(p, "off"));
+		table_end_row(t);
+	}
+}
+
+int show_providers(const struct options *o, char **arguments, int n, struct error *err)
+{
+	(void)arguments, (void)n;
+	return show(o, "/providers", print_providers, err);
+}
+
+static void print_status(const struct json *doc, struct table *t)
+{
+	int64_t bytes = 0, queued = 0;
+
+	(void)json_i64(json_get(doc, "sizeBytes"), &bytes);
+	(void)json_i64(json_get(doc, "queued"), &queued);
+	(void)fputs("database: ", stdout);
+	print_text(stdout, text(doc, "kind") ? text(doc, "kind") : "-");
+	(void)printf(", %.1f MB, %" PRId64 " pieces of work waiting\n\n", (double)bytes / 1e6, queued);
+	HEADER(t, "TABLE", "ROWS", "OLDEST", "NEWEST");
+	json_each (row, json_get(doc, "tables")) {
+		table_add(t, text(row, "table"));
+		add_number(t, json_get(row, "rows"), 0, 0, "");
+		table_add(t, text(row, "oldestTime"));
+		table_add(t, text(row, "newestTime"));
+		table_end_row(t);
+	}
+}
+
+int show_status(const struct options *o, char **arguments, int n, struct error *err)
+{
+	(void)arguments, (void)n;
+	return show(o, "/data/status", print_status, err);
+}
+
+static void print_statistics(const struct json *doc, struct table *t)
+{
+	static const char *const lists[] = { "namespaces", "totals" };
+
+	HEADER(t, "NAMESPACE", "JOBS", "FINISHED", "CARBON", "SAVED CARBON", "COST", "SAVED COST", "WORSE OFF");
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		json_each (g, json_get(doc, lists[i])) {
+			double cost = 0, saved = 0;
+			int64_t worse = 0;
+
+			table_add(t, text(g, "namespace") ? text(g, "namespace") : "(all)");
+			add_number(t, json_get(g, "jobs"), 0, 0, "");
+			add_number(t, json_get(g, "finished"), 0, 0, "");
+			add_number(t, json_get(g, "carbonMilligrams"), 6, 3, " kg");
+			add_number(t, json_get(g, "savedCarbonMilligrams"), 6, 3, " kg");
+			if (text(g, "currency") && json_double(json_get(g, "cost"), &cost) &&
+			    json_double(json_get(g, "savedCost"), &saved)) {
+				table_addf(t, "%.2f %s", cost, text(g, "currency"));
+				table_addf(t, "%.2f %s", saved, text(g, "currency"));
+			} else {
+				table_add(t, NULL);
+				table_add(t, NULL);
+			}
+			(void)json_i64(json_get(g, "jobsWithMoreCarbon"), &worse);
+			table_addf(t, "%" PRId64, worse);
+			table_end_row(t);
+		}
+}
+
+static void query_namespace(const struct options *o, char path[MAX_PATH], const char *resource, const char *more)
+{
+	(void)snprintf(path, MAX_PATH, "%s?%s%s%s", resource, o->namespace ? "namespace=" : "",
+		       o->namespace ? o->namespace : "", more);
+}
+
+static int check_namespace(const struct options *o, struct error *err)
+{
+	if (o->namespace && (!str_is_dns_name(str_from(o->namespace)) || strlen(o->namespace) > 63))
+		return error_set(err, ERR_INVALID, "--namespace is not the name of one");
+	return 0;
+}
+
+int show_statistics(const struct options *o, char **arguments, int n, struct error *err)
+{
+	char path[MAX_PATH];
+
+	(void)arguments, (void)n;
+	if (check_namespace(o, err))
+		return -1;
+	query_namespace(o, path, "/statistics", "");
+	return show(o, path, print_statistics, err);
+}
+
+static void print_jobs(const struct json *doc, struct table *t)
+{
+	HEADER(t, "NAMESPACE", "NAME", "STATE", "REGION", "START", "LATEST START", "SAVED");
+	json_each (j, json_get(doc, "jobs")) {
+		table_add(t, text(j, "namespace"));
+		table_add(t, text(j, "name"));
+		table_add(t, text(j, "state"));
+		table_add(t, text(j, "region"));
+		table_add(t, text(j, "releasedTime") ? text(j, "releasedTime") : text(j, "estimatedStartTime"));
+		table_add(t, text(j, "latestStartTime"));
+		add_number(t, json_at(j, "savings.total.carbonMilligrams"), 3, 0, " g");
+		table_end_row(t);
+	}
+	if (json_get(doc, "continue"))
+		(void)fprintf(stderr, "there are more than 1000: -n NAMESPACE shows those of one namespace\n");
+}
+
+int show_jobs(const struct options *o, char **arguments, int n, struct error *err)
+{
+	char path[MAX_PATH];
+
+	(void)arguments, (void)n;
+	if (check_namespace(o, err))
+		return -1;
+	query_namespace(o, path, "/jobs", "&limit=1000");
+	return show(o, path, print_jobs, err);
+}
+
+/* ---- forecast ---- */
+
+struct column {
+	int n;
+	const struct json *values[MAX_SLOTS];
+};
+
+static void read_column(const struct json *doc, const char *key, struct column *ret)
+{
+	ret->n = 0;
+	json_each (item, json_get(doc, key))
+		if (ret->n < MAX_SLOTS)
+			ret->values[ret->n++] = item;
+}
+
+static const struct json *at(const struct column *c, int i)
+{
+	return i < c->n ? c->values[i] : NULL;
+}
+
+static int64_t most(const struct column *c)
+{
+	int64_t max = 1, value;
+
+	for (int i = 0; i < c->n; i++)
+		if (json_i64(c->values[i], &value))
+			max = MAX(max, value);
+	return max;
+}
+
+static void add_bar(struct table *t, const struct json *value, int64_t max)
+{
+	char bar[CHART_WIDTH + 1] = "";
+	int64_t v;
+
+	if (json_i64(value, &v) && v >= 0) {
+		int n = (int)(v >= max ? CHART_WIDTH : i64_mul_div(v, CHART_WIDTH, max));
+
+		memset(bar, '#', (size_t)n);
+		table_add(t, n ? bar : "|");
+	} else {
+		table_add(t, "?");
+	}
+}
+
+/* Where the lowest value begins. */
+static void print_lowest(const struct column *c, int64_t start_ms, int64_t slot_ms, const char *what)
+{
+	char when[TIME_TEXT];
+	int64_t best = INT64_MAX, value;
+	int place = -1;
+
+	for (int i = 0; i < c->n; i++)
+		if (json_i64(c->values[i], &value) && value < best) {
+			best = value;
+			place = i;
+		}
+	if (place >= 0)
+		(void)printf("%s: %s\n", what, time_format(start_ms + place * slot_ms, when));
+}
+
+static void print_forecast(const struct json *doc, struct table *t)
+{
+	struct column carbon, price, renewable;
+	int64_t start_ms = 0, slot_s = SLOT_MS / SECOND_MS, max;
+	char when[TIME_TEXT];
+
+	(void)json_time(json_get(doc, "startTime"), &start_ms);
+	if (!json_i64(json_get(doc, "slotSeconds"), &slot_s) || slot_s < 1 || slot_s > DAY_MS)
+		slot_s = SLOT_MS / SECOND_MS;
+	read_column(doc, "carbonP50MilligramsPerKWh", &carbon);
+	read_column(doc, "priceP50PerKWhMicros", &price);
+	read_column(doc, "renewablePerMille", &renewable);
+	max = most(&carbon);
+	HEADER(t, "FROM", "CARBON", "PRICE", "RENEWABLE", "CARBON CHART");
+	for (int i = 0; i < MAX(carbon.n, price.n); i++) {
+		table_add(t, time_format(start_ms + i * slot_s * SECOND_MS, when));
+		add_number(t, at(&carbon, i), 3, 0, " g/kWh");
+		add_price(t, at(&price, i), text(doc, "currency"));
+		add_number(t, at(&renewable, i), 1, 0, " %");
+		add_bar(t, at(&carbon, i), max);
+		table_end_row(t);
+	}
+	print_lowest(&carbon, start_ms, slot_s * SECOND_MS, "cleanest");
+	print_lowest(&price, start_ms, slot_s * SECOND_MS, "cheapest");
+	json_each (s, json_get(doc, "sources"))
+		if (text(s, "attribution")) {
+			(void)fputs("data: ", stdout);
+			print_text(stdout, text(s, "attribution"));
+			(void)fputc('\n', stdout);
+		}
+	(void)fputc('\n', stdout);
+}
+
+int show_forecast(const struct options *o, char **arguments, int n, struct error *err)
+{
+	char path[MAX_PATH];
+
+	if (n != 1)
+		return error_set(err, ERR_INVALID, "forecast takes one region: kubectl carbon forecast london");
+	if (!str_is_dns_name(str_from(arguments[0])))
+		return error_set(err, ERR_INVALID, "\"%.60s\" is not the name of a region: kubectl carbon regions",
+				 arguments[0]);
+	(void)snprintf(path, sizeof(path), "/regions/%s/forecast?hours=%" PRId64, arguments[0], o->hours);
+	return show(o, path, print_forecast, err);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an object and its Job are in, for everybody who sorts jobs; and the mode of a namespace. */
+#include "decide/decide.h"
+
+bool caj_is_finished(const struct carbonawarejob *caj)
+{
+	const struct conditions *c = &caj->status.conditions;
+
+	return condition_is_true(c, COND_COMPLETE) || condition_is_true(c, COND_FAILED);
+}
+
+struct caj_mode caj_mode_of(const char *label, bool observe_by_default)
+{
+	if (cstr_eq(label, "act") || cstr_eq(label, "observe"))
+		return (struct caj_mode){ .observe = cstr_eq(label, "observe") };
+	return (struct caj_mode){ observe_by_default, label };
+}
+
+bool caj_is_unmodified(const struct carbonawarejob *caj)
+{
+	const struct condition *released = condition_find(&caj->status.conditions, COND_RELEASED);
+
+	return released && strcmp(released->reason, CAJ_OBSERVE_MODE) == 0;
+}
+
+bool caj_is_pending(const struct carbonawarejob *caj, const struct job *job)
+{
+	return job && !caj_is_finished(caj) && caj->status.released_ms == TIME_NONE && !caj->spec.suspend &&
+	       caj->obj.meta.deletion_ms == TIME_NONE && !job_is_finished(job) && job->suspend;
+}
+
+bool caj_is_running(const struct carbonawarejob *caj, const struct job *job)
+{
+	return job && !caj_is_finished(caj) && caj->status.released_ms != TIME_NONE && !job_is_finished(job);
+}

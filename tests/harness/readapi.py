@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An operator with a database and its read API, and how tests ask it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cluster import ControlPlane, free_port
+from harness.api import Api
+from harness.grid import VirtualClock
+from harness.operator import Operator, start_operator
+from harness.process import ProcessRunner
+
+
+@dataclass
+class ReadApi:
+    """Where a read API listens; token None asks without one."""
+
+    operator: Operator
+    port: int
+    database: Path | None
+    context: ssl.SSLContext | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
+
+    def ask(self, path: str, token: str | None = None, method: str = "GET") -> tuple[int, Any]:
+        """Status and decoded body of /api/v1<path>; every answer must be JSON."""
+        headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        request = urllib.request.Request(f"{self.url}/api/v1{path}", headers=headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=30, context=self.context) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.code, json.loads(error.read())
+
+
+def start_read_api(
+    programs: ProcessRunner,
+    plane: ControlPlane,
+    kubeconfig: Path,
+    workdir: Path,
+    clock: VirtualClock,
+    *flags: str,
+    database: bool = True,
+    tls: bool = False,
+) -> ReadApi:
+    """Starts an operator that serves /api/v1, with a SQLite file unless told otherwise."""
+    port = free_port()
+    path = workdir / "loadshift.db" if database else None
+    arguments = ["--read-api-enabled", "--read-api-port", str(port), *flags]
+    context = None
+    if path:
+        arguments += ["--db-url", f"sqlite://{path}"]
+    if tls:
+        certificate, key = plane.certificates.server("read-api")
+        arguments += ["--tls-cert", str(certificate), "--tls-key", str(key)]
+        context = ssl.create_default_context(cafile=str(plane.certificates.ca))
+    operator = start_operator(programs, kubeconfig, "loadshift-system", clock, *arguments)
+    return ReadApi(operator, port, path, context)
+
+
+def reader(api: Api, plane: ControlPlane, name: str, *, namespace: str | None = None, role: str = "") -> str:
+    """A token of a ServiceAccount in the api's namespace, bound to that ClusterRole there, or cluster-wide ("")."""
+    token: str = plane.token(api.namespace, name)
+    if role:
+        subject = {"kind": "ServiceAccount", "name": name, "namespace": api.namespace}
+        kind = "RoleBinding" if namespace else "ClusterRoleBinding"
+        metadata = {"name": f"{api.namespace}-{name}", **({"namespace": namespace} if namespace else {})}
+        api.create(
+            {
+                "kind": kind,
+                "metadata": metadata,
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+                "subjects": [subject],
+            }
+        )
+    return token
+
+
+def own_address() -> str | None:
+    """An address of this machine that is no loopback one, as the API server's proxy wants it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.200", 9))  # nothing is sent
+        except OSError:
+            return None
+        address: str = probe.getsockname()[0]
+        return None if address.startswith("127.") else address
