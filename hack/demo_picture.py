@@ -30,7 +30,7 @@ WIDTH, LEFT, RIGHT = 980, 150, 132
 TOP, CHART, GAP, ROW = 54, 220, 44, 27
 MOST = 400  # g/kWh, top of the chart
 END = "2023-02-10T06:00:00Z"
-INK, FAINT, PAPER = "#24292f", "#d0d7de", "#ffffff"
+INK, FAINT, PAPER, SHADE = "#24292f", "#d0d7de", "#ffffff", "#f0f2f5"
 
 
 def seconds(text: str) -> float:
@@ -56,6 +56,7 @@ class Picture:
     def __init__(self, record: Object) -> None:
         self.jobs = sorted(record["carbonAwareJobs"], key=begun)
         self.moved = replanned(record)
+        self.grid = record["gridData"]
         self.series = recorded()
         self.begin = next(iter(self.series.values()))[0][0]
         self.end = seconds(END)
@@ -77,6 +78,7 @@ class Picture:
 
     def frame(self) -> Iterator[str]:
         yield f"<rect width='{WIDTH}' height='{self.height}' fill='{PAPER}'/>"
+        yield from self.stand_ins()
         yield text(16, 24, "make demo: ten jobs on a real Kubernetes, recorded GB grid data", size=15, weight="bold")
         yield text(16, 42, "carbon intensity, g CO2 per kWh", size=11)
         bottom = self.rows + ROW * len(self.jobs)
@@ -89,6 +91,18 @@ class Picture:
             label = dt.datetime.fromtimestamp(at, dt.UTC).strftime("%a %H:%M")
             yield text(self.x(at), TOP + CHART + 17, label, anchor="middle", size=11)
             at += 10800
+
+    def stand_ins(self) -> Iterator[str]:
+        """Shaded: while another source stood in for the first."""
+        ends = [*(seconds(seen["time"]) for seen in self.grid[1:]), self.end]
+        for seen, end in zip(self.grid, ends, strict=True):
+            if seen["provider"] == self.grid[0]["provider"]:
+                continue
+            x, width = self.x(seconds(seen["time"])), self.x(end) - self.x(seconds(seen["time"]))
+            yield f"<rect x='{x:.1f}' y='{TOP}' width='{width:.1f}' height='{CHART}' fill='{SHADE}'/>"
+            words = (self.grid[0]["provider"], f"fails: {seen['provider']} instead,")
+            for i, part in enumerate((*words, f"confidence {seen['confidence'] / 10:g} %")):
+                yield text(x + 3, TOP + CHART - 34 + 13 * i, part, size=10)
 
     def curves(self) -> Iterator[str]:
         """Labels at the right end, pushed apart where lines end close to each other."""

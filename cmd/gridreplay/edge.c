@@ -119,11 +119,10 @@ static void pour(const struct edge *e, int fd, size_t total)
 		(void)snprintf(head, sizeof(head), "Transfer-Encoding: chunked\r\n\r\n");
 	if (!send_text(e, fd, head))
 		return;
-	memset(block, ' ', sizeof(block));
-	if (!total) {
-		memcpy(block, "1000\r\n", 6);
-		memcpy(block + 6 + 4096, "\r\n", 2);
-	}
+	if (total)
+		(void)snprintf(block, sizeof(block), "%4096s", "");
+	else
+		(void)snprintf(block, sizeof(block), "1000\r\n%4096s\r\n", "");
 	while ((!total || sent < total) && clock_mono_ms() < end_ms) {
 		if (!send_all(e, fd, block, total ? MIN((size_t)4096, total - sent) : 4096 + 8))
 			return;
@@ -232,7 +231,9 @@ static enum transport transport_of(const struct edge *e, const char *head)
 	enum transport transport;
 	char text[1024];
 
-	if (!str_split(&line, ' ', &word) || !str_split(&line, ' ', &word) || !str_split(&word, '?', &path))
+	/* Method, then the target. */
+	(void)str_split(&line, ' ', &word);
+	if (!str_split(&line, ' ', &word) || !str_split(&word, '?', &path))
 		return TRANSPORT_NONE;
 	source = source_find(path);
 	if (!source || !str_copy(text, sizeof(text), path))

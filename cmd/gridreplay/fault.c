@@ -37,7 +37,7 @@ static int parse_row(const struct replay *r, struct str text, struct fault *f, s
 	if (f->row == FAULT_SLOW) {
 		f->transport = name.ptr ? TRANSPORT_NONE : TRANSPORT_HOLD;
 		for (int i = 1; i < TRANSPORTS; i++)
-			if (str_is(name, transport_names[i]))
+			if (name.ptr && str_is(name, transport_names[i]))
 				f->transport = (enum transport)i;
 		if (!r->plain)
 			return error_set(err, ERR_INVALID, "11.20 works without --tls-cert only");

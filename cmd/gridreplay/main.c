@@ -227,7 +227,7 @@ static int run(struct replay *r, const struct options *o, const sigset_t *signal
 						.n_routes = ARRAY_LEN(routes) };
 	struct http_server *server;
 	struct edge *edge = NULL;
-	int number;
+	int number, faults = r->n_faults; /* before anybody can set others */
 
 	if (http_server_new(&cfg, &server, err))
 		return -1;
@@ -237,7 +237,7 @@ static int run(struct replay *r, const struct options *o, const sigset_t *signal
 	}
 	log_info("serving", LOG_I64("port", edge ? edge_port(edge) : http_server_port(server)),
 		 LOG_TIME("start", r->rec.start_ms), LOG_TIME("end", recording_time(&r->rec, r->rec.n)),
-		 LOG_I64("faults", r->n_faults));
+		 LOG_I64("faults", faults));
 	(void)sigwait(signals, &number);
 	edge_free(edge);
 	http_server_free(server, SECOND_MS);

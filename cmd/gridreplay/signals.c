@@ -14,7 +14,7 @@ static const struct {
 static bool find_signal(struct str text, enum quantity *ret)
 {
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++)
-		if (memmem(text.ptr, text.len, signals[i].name, strlen(signals[i].name))) {
+		if (text.len && memmem(text.ptr, text.len, signals[i].name, strlen(signals[i].name))) {
 			*ret = signals[i].q;
 			return true;
 		}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The plug-in's commands and what they share. */
-#ifndef CMD_KUBECTL_CARBON_CARBON_H
-#define CMD_KUBECTL_CARBON_CARBON_H
+#ifndef KUBECTL_CARBON_CARBON_H
+#define KUBECTL_CARBON_CARBON_H
 
 #include "http/client.h"
 #include "json/json.h"

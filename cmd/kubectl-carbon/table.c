@@ -50,7 +50,8 @@ void table_add(struct table *t, const char *text)
 
 	if (!cell)
 		return;
-	*cell = xstrndup(text && *text ? text : "-", MAX_CELL);
+	text = text && *text ? text : "-";
+	*cell = xstrndup(text, strnlen(text, MAX_CELL));
 	tame(*cell);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The operator's database and read API as configured. */
-#ifndef CMD_OPERATOR_DATA_H
-#define CMD_OPERATOR_DATA_H
+#ifndef OPERATOR_DATA_H
+#define OPERATOR_DATA_H
 
 #include "controller/manager.h"
 #include "readapi/readapi.h"

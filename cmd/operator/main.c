@@ -73,7 +73,8 @@ static const struct config_option options_table[] = {
 	OPTION("grid.octopusUrl", CONFIG_STRING, octopus_url, NULL, 0, 0,
 	       "short for grid.providers.octopus-agile.baseURL [https://api.octopus.energy/v1]"),
 	OPTION("grid.providers", CONFIG_JSON, grid_providers, NULL, 0, 0,
-	       "by name: baseURL, secretFile, userFile, caFile, enabled, product, redirectHosts; see docs/gridregion.md"),
+	       "by name: baseURL, secretFile, userFile, caFile, enabled, product, redirectHosts; see "
+	       "docs/gridregion.md"),
 	OPTION("grid.feeds", CONFIG_JSON, grid_feeds, NULL, 0, 0,
 	       "what to collect for whole areas: area, metric, provider, zone [GB's demand, wind, margin, ...]"),
 	OPTION("grid.sources", CONFIG_JSON, grid_sources, NULL, 0, 0,

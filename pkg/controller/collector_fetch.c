@@ -103,7 +103,7 @@ static void reschedule(struct fetch *f, struct feed *feed, int64_t now_ms, const
 	struct poller *p = f->p;
 	struct grid_env env = poller_env(p, now_ms);
 	enum grid_failure failure;
-	int64_t retry_ms;
+	int64_t retry_ms, backoff_ms;
 
 	if (!err) {
 		feed->failures = 0;
@@ -128,7 +128,8 @@ static void reschedule(struct fetch *f, struct feed *feed, int64_t now_ms, const
 	failure = (f->http_status >= 200 && f->http_status < 300) || !f->req.url[0] ? GRID_BAD_ANSWER : GRID_NO_ANSWER;
 	/* What the server asks for is real time; our own delays are domain time. */
 	retry_ms = now_ms + err->retry_after_ms * p->c->clock.factor;
-	feed->due_ms = MAX(now_ms + grid_backoff_ms(failure, feed->failures, jitter()), retry_ms);
+	backoff_ms = grid_backoff_ms(failure, feed->failures, jitter());
+	feed->due_ms = MAX(now_ms + backoff_ms, retry_ms);
 	/* What is too much for one question is too much for all. */
 	p->silent_until_ms = MAX(p->silent_until_ms, err->code == ERR_THROTTLED ? feed->due_ms : retry_ms);
 }
@@ -138,9 +139,10 @@ static void on_closed(struct poller *p, int64_t now_ms)
 {
 	for (size_t i = 0; i < p->feeds.len; i++) {
 		struct feed *feed = &p->feeds.ptr[i];
+		int64_t soon_ms = now_ms + (int64_t)(jitter() * (double)GRID_BACKOFF_FIRST_MS);
 
 		if (feed->failures)
-			feed->due_ms = MIN(feed->due_ms, now_ms + (int64_t)(jitter() * (double)GRID_BACKOFF_FIRST_MS));
+			feed->due_ms = MIN(feed->due_ms, soon_ms);
 	}
 }
 

@@ -56,12 +56,12 @@ bool context_pod_interval(const struct context *ctx, const struct grid_view *v, 
 /* The one key of the planning queue. */
 #define KEY_PLAN "plan"
 /*
- * Real ms that changes are gathered for before a round: so many, and with many jobs as long as keeps rounds to a tenth
- * of one core's time, up to a maximum.
+ * Real ms that changes are gathered for before a round: so many, and with many jobs as long as keeps rounds to 2 % of
+ * one core's time, up to a maximum.
  */
 #define PLAN_DEBOUNCE_MS 200
 #define PLAN_DEBOUNCE_MAX_MS 2000
-#define PLAN_REST 9
+#define PLAN_REST 49
 void context_request_plan(const struct context *ctx);
 /* The same when it is the grid that has changed: the round plans every job anew. */
 void context_grid_changed(struct context *ctx);

@@ -13,34 +13,38 @@
 #define MAX_VALUE 1e12
 #define MAX_ZONES 64
 
-/* clang-format off */
 const struct history_shape history_shapes[] = {
-	{ "gb-carbon", "GB carbon by half hour: time_utc, actual_g_per_kwh", .time_column = "time_utc", .step_ms = SLOT_MS,
-	  .provider = "carbonintensity-gb", .zone = "national", .kind = GRID_KIND_ACTUAL,
+	{ "gb-carbon", "GB carbon by half hour: time_utc, actual_g_per_kwh", .time_column = "time_utc",
+	  .step_ms = SLOT_MS, .provider = "carbonintensity-gb", .zone = "national", .kind = GRID_KIND_ACTUAL,
 	  .values = { { "actual_g_per_kwh", GRID_CARBON, G_PER_KWH, NULL } } },
-	{ "gb-carbon-hourly", "GB carbon by hour: time_utc, ci_g_per_kwh", .time_column = "time_utc", .step_ms = HOUR_MS,
-	  .provider = "neso", .zone = "GB", .kind = GRID_KIND_ACTUAL,
+	{ "gb-carbon-hourly", "GB carbon by hour: time_utc, ci_g_per_kwh", .time_column = "time_utc",
+	  .step_ms = HOUR_MS, .provider = "neso", .zone = "GB", .kind = GRID_KIND_ACTUAL,
 	  .values = { { "ci_g_per_kwh", GRID_CARBON, G_PER_KWH, NULL } } },
 	{ "gb-agile", "Agile prices with VAT: time_utc, p_per_kwh_inc_vat; --zone is the letter of the GSP group",
 	  .time_column = "time_utc", .step_ms = SLOT_MS, .provider = "octopus-agile", .kind = GRID_KIND_ACTUAL,
 	  .values = { { "p_per_kwh_inc_vat", GRID_PRICE, PENCE_PER_KWH, NULL } } },
-	{ "elexon", "GB system and market index prices: period_end_utc, system_price_gbp_mwh, market_index_price_gbp_mwh",
+	{ "elexon",
+	  "GB system and market index prices: period_end_utc, system_price_gbp_mwh, market_index_price_gbp_mwh",
 	  .time_column = "period_end_utc", .end_labelled = true, .step_ms = SLOT_MS, .provider = "elexon", .zone = "GB",
 	  .kind = GRID_KIND_ACTUAL,
 	  .values = { { "system_price_gbp_mwh", GRID_SYSTEM_PRICE, GBP_PER_MWH, NULL },
 		      { "market_index_price_gbp_mwh", GRID_WHOLESALE, GBP_PER_MWH, NULL } } },
-	{ "neso-regional", "a column of g/kWh for each GB region by its name: time_utc, North Scotland, ..., London, ...",
+	{ "neso-regional",
+	  "a column of g/kWh for each GB region by its name: time_utc, North Scotland, ..., London, ...",
 	  .time_column = "time_utc", .step_ms = SLOT_MS, .provider = "neso", .kind = GRID_KIND_ESTIMATED, .wide = true,
 	  .values = { { "", GRID_CARBON, G_PER_KWH, NULL } } },
 	{ "neso-issued", "GB carbon as issued: issued_utc, target_utc, forecast_g_per_kwh", .time_column = "target_utc",
 	  .issued_column = "issued_utc", .step_ms = SLOT_MS, .provider = "carbonintensity-gb", .zone = "national",
 	  .kind = GRID_KIND_FORECAST, .values = { { "forecast_g_per_kwh", GRID_CARBON, G_PER_KWH, NULL } } },
-	{ "carbonx", "a zone by hour: time_utc, ci_direct_g_per_kwh, ci_lifecycle_g_per_kwh, carbon_free_pct, "
-	  "renewable_pct, estimated", .time_column = "time_utc", .step_ms = HOUR_MS, .provider = "electricity-maps",
-	  .kind = GRID_KIND_ACTUAL, .estimated_column = "estimated",
+	{ "carbonx",
+	  "a zone by hour: time_utc, ci_direct_g_per_kwh, ci_lifecycle_g_per_kwh, carbon_free_pct, "
+	  "renewable_pct, estimated",
+	  .time_column = "time_utc", .step_ms = HOUR_MS, .provider = "electricity-maps", .kind = GRID_KIND_ACTUAL,
+	  .estimated_column = "estimated",
 	  .values = { { "ci_direct_g_per_kwh", GRID_CARBON, G_PER_KWH, "direct" },
 		      { "ci_lifecycle_g_per_kwh", GRID_CARBON, G_PER_KWH, "lifecycle" },
-		      { "carbon_free_pct", GRID_LOW_CARBON, 10, NULL }, { "renewable_pct", GRID_RENEWABLE, 10, NULL } } },
+		      { "carbon_free_pct", GRID_LOW_CARBON, 10, NULL },
+		      { "renewable_pct", GRID_RENEWABLE, 10, NULL } } },
 	{ "ensembleci", "a zone by hour: UTC time, carbon_intensity", .time_column = "UTC time", .step_ms = HOUR_MS,
 	  .provider = "entsoe", .kind = GRID_KIND_ACTUAL, .basis = { "average", "direct", "production", "zone" },
 	  .values = { { "carbon_intensity", GRID_CARBON, G_PER_KWH, NULL } } },
@@ -51,7 +55,6 @@ const struct history_shape history_shapes[] = {
 		      { "shortwave_radiation", GRID_IRRADIANCE, 1, NULL } } },
 	{ 0 },
 };
-/* clang-format on */
 
 const struct history_shape *history_shape_find(const char *name)
 {

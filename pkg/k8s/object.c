@@ -192,12 +192,7 @@ int object_parse(const struct object_type *t, struct str text, const struct obje
 
 	if (json_parse(text, &doc, err))
 		return -1;
-	/* An answer, soon let go: room left over in it does not matter. */
-	const struct object *o = decode_into(t, doc, SCRATCH_CHUNK, err);
-	if (!o)
-		return -1;
-	*ret = o;
-	return 0;
+	return object_decode(t, doc, ret, err);
 }
 
 /* The count is the only thing that ever changes in a published object, hence the casts. */

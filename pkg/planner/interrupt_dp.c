@@ -264,28 +264,42 @@ static void offer_finish(struct finish *best, double cost, bool direct, const st
 	*best = (struct finish){ cost, *at, direct };
 }
 
-static void try_finish(const struct table *t, int border, struct finish *best)
+/* Work that ends in the slot after the border, or in the last of a segment that is as short as it may be. */
+static void try_finish(const struct table *t, int border, const struct state *at, struct finish *best)
+{
+	const struct interrupt_grid *g = t->g;
+	const struct interrupt_job *job = g->job;
+	int region = g->regions[at->r], m = at->m + 1 - g->run, last = border + g->run - 1;
+	const struct slot_sums *sums = &g->sums[region];
+	double cost = on_of(t, at->layer, at->r, at->j)[at->m];
+	struct state idle = *at;
+
+	if (cost < INFINITY)
+		offer_finish(best, cost + interrupt_last_cost(g, region, border, g->part_ms[at->j]), false, at);
+	if (m < 0 || last > g->end || last >= g->s->n || sums->shut[border] <= last ||
+	    (g->run - 1) * g->s->slot_ms + g->part_ms[at->j] < job->min_run_ms)
+		return;
+	idle.on = false;
+	idle.m = m;
+	cost = off_of(t, border, at->layer, at->r, at->j)[m];
+	if (cost == INFINITY)
+		return;
+	cost += sums->sum[last] - sums->sum[border];
+	if (at->layer > 0 || job->region != PLANNER_NO_REGION || g->head || m > 0)
+		cost += interrupt_restart(job, sums->cost[border]);
+	offer_finish(best, cost + interrupt_last_cost(g, region, last, g->part_ms[at->j]), true, &idle);
+}
+
+static void try_all_finishes(const struct table *t, int border, struct finish *best)
 {
 	const struct interrupt_grid *g = t->g;
 
-	for (size_t p = 0; p < t->planes; p++) {
-		int j = (int)p % g->counts, r = (int)p / g->counts % g->n_regions;
-		int layer = (int)p / g->counts / g->n_regions, region = g->regions[r];
-		const struct slot_sums *sums = &g->sums[region];
-		int m = g->full[j] + 1 - g->run, last = border + g->run - 1;
-		bool fresh = layer == 0 && g->job->region == PLANNER_NO_REGION && !g->head && m == 0;
-		double cost = on_of(t, layer, r, j)[g->full[j]];
-
-		if (cost < INFINITY)
-			offer_finish(best, cost + interrupt_last_cost(g, region, border, g->part_ms[j]), false,
-				     &(struct state){ true, false, layer, r, j, border, g->full[j] });
-		if (m < 0 || last > g->end || last >= g->s->n || sums->shut[border] <= last ||
-		    (g->run - 1) * g->s->slot_ms + g->part_ms[j] < g->job->min_run_ms)
-			continue;
-		cost = off_of(t, border, layer, r, j)[m] + sums->sum[last] - sums->sum[border] +
-		       (fresh ? 0 : interrupt_restart(g->job, sums->cost[border]));
-		offer_finish(best, cost + interrupt_last_cost(g, region, last, g->part_ms[j]), true,
-			     &(struct state){ false, false, layer, r, j, border, m });
+	for (int layer = 0; layer < g->layers; layer++) {
+		for (int r = 0; r < g->n_regions; r++) {
+			for (int j = 0; j < g->counts; j++)
+				try_finish(t, border, &(struct state){ true, false, layer, r, j, border, g->full[j] },
+					   best);
+		}
 	}
 }
 
@@ -401,7 +415,7 @@ void interrupt_search(const struct interrupt_grid *g, struct interrupt_way *way)
 		begin_idle(&t);
 	for (int border = g->first; border <= g->end; border++) {
 		step(&t, border);
-		try_finish(&t, border, &best);
+		try_all_finishes(&t, border, &best);
 	}
 	if (best.cost < way->cost)
 		trace(&t, &best, way);

@@ -112,7 +112,8 @@ size_t joint_without_room(const struct joint *j);
  *
  * After that this job stays; joint_improve() still moves the others. The bound holds for blocks only, until each of
  * these jobs has told by joint_relax() what it could do at the prices: the flex_plan.bound on the slots of
- * JOINT_PRICES, or 0 where that is not known. From then on the bound stays as it is.
+ * JOINT_PRICES; INFINITY where it can do no more than its block, -INFINITY where that is not known, which gives up the
+ * bound. From then on the bound stays as it is.
  */
 enum joint_slots_of { JOINT_ROOM, JOINT_PRICES };
 void joint_slots(struct joint *j, size_t job, enum joint_slots_of what, struct arena *arena, struct slots *ret);

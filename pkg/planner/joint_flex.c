@@ -90,11 +90,12 @@ void joint_settle(struct joint *j, size_t job, const struct planner_segment *seg
 void joint_relax(struct joint *j, size_t job, double bound)
 {
 	struct joint_item *x = &j->items[job];
-	double v;
+	double v, least;
 
 	joint_use_best_prices(j);
 	if (joint_cheapest(j, x, JOINT_WITH_PRICES, false, &v).region != PLANNER_NO_REGION)
 		j->bound -= v;
-	j->bound += MIN(bound * joint_total_energy(x), v);
+	least = fmin(bound * joint_total_energy(x), v);
+	j->bound += least < INFINITY ? least : 0;
 	j->relaxed = true;
 }

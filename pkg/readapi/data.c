@@ -23,50 +23,77 @@ struct view {
 	struct field fields[MAX_FIELDS];
 };
 
-/* clang-format off */
 static const struct view decisions = {
 	"decisions",
 	"schedule s JOIN workload w ON w.uid = s.workload_uid "
-	"WHERE (CAST(? AS TEXT) = '' OR w.namespace = ?) AND (CAST(? AS TEXT) = '' OR w.name = ?) AND s.decided_ms >= ? "
+	"WHERE (CAST(? AS TEXT) = '' OR w.namespace = ?) AND (CAST(? AS TEXT) = '' OR w.name = ?) AND s.decided_ms >= "
+	"? "
 	"ORDER BY s.decided_ms DESC, s.workload_uid LIMIT ? OFFSET ?",
 	{
-		{ "w.namespace", "namespace", TEXT }, { "w.name", "name", TEXT }, { "s.workload_uid", "uid", TEXT },
-		{ "s.decided_ms", "decidedTime", TIME }, { "s.plan_id", "planID", TEXT }, { "s.reason", "reason", TEXT },
-		{ "s.region", "region", TEXT }, { "s.start_ms", "startTime", TIME }, { "s.end_ms", "endTime", TIME },
+		{ "w.namespace", "namespace", TEXT },
+		{ "w.name", "name", TEXT },
+		{ "s.workload_uid", "uid", TEXT },
+		{ "s.decided_ms", "decidedTime", TIME },
+		{ "s.plan_id", "planID", TEXT },
+		{ "s.reason", "reason", TEXT },
+		{ "s.region", "region", TEXT },
+		{ "s.start_ms", "startTime", TIME },
+		{ "s.end_ms", "endTime", TIME },
 		{ "s.energy_milliwatt_hours", "energyMilliWattHours", NUMBER },
-		{ "s.carbon_mg", "carbonMilligrams", NUMBER }, { "s.cost_micros", "cost", MICROS },
+		{ "s.carbon_mg", "carbonMilligrams", NUMBER },
+		{ "s.cost_micros", "cost", MICROS },
 		{ "s.baseline_region", "baselineRegion", TEXT },
 		{ "s.baseline_start_ms", "baselineStartTime", TIME },
 		{ "s.baseline_carbon_mg", "baselineCarbonMilligrams", NUMBER },
-		{ "s.baseline_cost_micros", "baselineCost", MICROS }, { "s.currency", "currency", TEXT },
-		{ "s.data_issued_ms", "dataIssuedTime", TIME }, { "s.explanation", "explanation", TEXT }, { 0 },
+		{ "s.baseline_cost_micros", "baselineCost", MICROS },
+		{ "s.currency", "currency", TEXT },
+		{ "s.data_issued_ms", "dataIssuedTime", TIME },
+		{ "s.explanation", "explanation", TEXT },
+		{ 0 },
 	},
 };
 
 static const struct view views[] = {
 	{
-		"current-grid-status", "current_grid_status ORDER BY zone LIMIT ? OFFSET ?",
+		"current-grid-status",
+		"current_grid_status ORDER BY zone LIMIT ? OFFSET ?",
 		{
-			{ "zone", "zone", TEXT }, { "now_ms", "time", TIME },
+			{ "zone", "zone", TEXT },
+			{ "now_ms", "time", TIME },
 			{ "carbon_mg_per_kwh", "carbonMilligramsPerKWh", NUMBER },
-			{ "carbon_issued_ms", "carbonIssuedTime", TIME }, { "carbon_fetched_ms", "carbonFetchedTime", TIME },
-			{ "carbon_provider", "carbonProvider", TEXT }, { "accounting", "accounting", TEXT },
-			{ "scope", "scope", TEXT }, { "boundary", "boundary", TEXT }, { "resolution", "resolution", TEXT },
-			{ "price_micros_per_kwh", "pricePerKWhMicros", NUMBER }, { "currency", "currency", TEXT },
-			{ "price_market", "priceMarket", TEXT }, { "price_issued_ms", "priceIssuedTime", TIME },
-			{ "price_provider", "priceProvider", TEXT }, { "stress_permille", "stressPerMille", NUMBER }, { 0 },
+			{ "carbon_issued_ms", "carbonIssuedTime", TIME },
+			{ "carbon_fetched_ms", "carbonFetchedTime", TIME },
+			{ "carbon_provider", "carbonProvider", TEXT },
+			{ "accounting", "accounting", TEXT },
+			{ "scope", "scope", TEXT },
+			{ "boundary", "boundary", TEXT },
+			{ "resolution", "resolution", TEXT },
+			{ "price_micros_per_kwh", "pricePerKWhMicros", NUMBER },
+			{ "currency", "currency", TEXT },
+			{ "price_market", "priceMarket", TEXT },
+			{ "price_issued_ms", "priceIssuedTime", TIME },
+			{ "price_provider", "priceProvider", TEXT },
+			{ "stress_permille", "stressPerMille", NUMBER },
+			{ 0 },
 		},
 	},
 	{
-		"regional-compute-opportunities", "regional_compute_opportunities ORDER BY region LIMIT ? OFFSET ?",
+		"regional-compute-opportunities",
+		"regional_compute_opportunities ORDER BY region LIMIT ? OFFSET ?",
 		{
-			{ "region", "region", TEXT }, { "nodes", "nodes", NUMBER },
-			{ "cpu_millicores", "cpuMillicores", NUMBER }, { "memory_bytes", "memoryBytes", NUMBER },
-			{ "gpus", "gpus", NUMBER }, { "on_demand_nodes", "onDemandNodes", NUMBER }, { "now_ms", "time", TIME },
+			{ "region", "region", TEXT },
+			{ "nodes", "nodes", NUMBER },
+			{ "cpu_millicores", "cpuMillicores", NUMBER },
+			{ "memory_bytes", "memoryBytes", NUMBER },
+			{ "gpus", "gpus", NUMBER },
+			{ "on_demand_nodes", "onDemandNodes", NUMBER },
+			{ "now_ms", "time", TIME },
 			{ "carbon_mg_per_kwh", "carbonMilligramsPerKWh", NUMBER },
-			{ "price_micros_per_kwh", "pricePerKWhMicros", NUMBER }, { "currency", "currency", TEXT },
+			{ "price_micros_per_kwh", "pricePerKWhMicros", NUMBER },
+			{ "currency", "currency", TEXT },
 			{ "best_carbon_mg_per_kwh", "bestCarbonMilligramsPerKWh", NUMBER },
-			{ "best_start_ms", "bestStartTime", TIME }, { 0 },
+			{ "best_start_ms", "bestStartTime", TIME },
+			{ 0 },
 		},
 	},
 	{
@@ -74,31 +101,47 @@ static const struct view views[] = {
 		"workload_optimisation_opportunities WHERE (CAST(? AS TEXT) = '' OR namespace = ?) "
 		"ORDER BY namespace, name, uid LIMIT ? OFFSET ?",
 		{
-			{ "namespace", "namespace", TEXT }, { "name", "name", TEXT }, { "uid", "uid", TEXT },
-			{ "state", "state", TEXT }, { "home_region", "home", TEXT },
-			{ "latest_start_ms", "latestStartTime", TIME }, { "now_ms", "time", TIME },
+			{ "namespace", "namespace", TEXT },
+			{ "name", "name", TEXT },
+			{ "uid", "uid", TEXT },
+			{ "state", "state", TEXT },
+			{ "home_region", "home", TEXT },
+			{ "latest_start_ms", "latestStartTime", TIME },
+			{ "now_ms", "time", TIME },
 			{ "power_milliwatts", "powerMilliwatts", NUMBER },
 			{ "expected_duration_ms", "expectedDurationMilliseconds", NUMBER },
 			{ "max_carbon_mg_per_kwh", "maxCarbonMilligramsPerKWh", NUMBER },
 			{ "carbon_mg_per_kwh", "carbonMilligramsPerKWh", NUMBER },
 			{ "max_price_micros_per_kwh", "maxPricePerKWhMicros", NUMBER },
-			{ "price_micros_per_kwh", "pricePerKWhMicros", NUMBER }, { "currency", "currency", TEXT }, { 0 },
+			{ "price_micros_per_kwh", "pricePerKWhMicros", NUMBER },
+			{ "currency", "currency", TEXT },
+			{ 0 },
 		},
 	},
 	{
-		"latest-grid-conditions", "latest_grid_conditions ORDER BY zone, metric, provider, product, accounting, scope, boundary, resolution "
+		"latest-grid-conditions",
+		"latest_grid_conditions ORDER BY zone, metric, provider, product, accounting, scope, boundary, "
+		"resolution "
 		"LIMIT ? OFFSET ?",
 		{
-			{ "zone", "zone", TEXT }, { "metric", "metric", TEXT }, { "value", "value", NUMBER },
-			{ "start_ms", "startTime", TIME }, { "duration_ms", "durationMilliseconds", NUMBER },
-			{ "issued_ms", "issuedTime", TIME }, { "fetched_ms", "fetchedTime", TIME },
-			{ "quality", "flags", NUMBER }, { "provider", "provider", TEXT }, { "product", "product", TEXT },
-			{ "accounting", "accounting", TEXT }, { "scope", "scope", TEXT }, { "boundary", "boundary", TEXT },
-			{ "resolution", "resolution", TEXT }, { 0 },
+			{ "zone", "zone", TEXT },
+			{ "metric", "metric", TEXT },
+			{ "value", "value", NUMBER },
+			{ "start_ms", "startTime", TIME },
+			{ "duration_ms", "durationMilliseconds", NUMBER },
+			{ "issued_ms", "issuedTime", TIME },
+			{ "fetched_ms", "fetchedTime", TIME },
+			{ "quality", "flags", NUMBER },
+			{ "provider", "provider", TEXT },
+			{ "product", "product", TEXT },
+			{ "accounting", "accounting", TEXT },
+			{ "scope", "scope", TEXT },
+			{ "boundary", "boundary", TEXT },
+			{ "resolution", "resolution", TEXT },
+			{ 0 },
 		},
 	},
 };
-/* clang-format on */
 
 /* ---- one query ---- */
 

@@ -2,39 +2,84 @@
 /* Which path is answered by what. */
 #include "readapi/internal.h"
 
-/* clang-format off */
-#define LIMIT { "limit", "integer", "at most so many, 1 to 1000; 100 unless told" }
-#define OFFSET { "offset", "integer", "pass over so many rows: the nextOffset of the answer before" }
-#define VIEW(name, resource, summary, ...) { "/views/" name, resource, readapi_view, summary, { LIMIT, OFFSET, __VA_ARGS__ } }
-#define NAMESPACE { "namespace", "string", "of this namespace only; all namespaces unless told" }
+#define LIMIT                                                                     \
+	{                                                                         \
+		"limit", "integer", "at most so many, 1 to 1000; 100 unless told" \
+	}
+#define OFFSET                                                                                     \
+	{                                                                                          \
+		"offset", "integer", "pass over so many rows: the nextOffset of the answer before" \
+	}
+#define VIEW(name, resource, summary, ...)                       \
+	{                                                        \
+		"/views/" name, resource, readapi_view, summary, \
+		{                                                \
+			LIMIT, OFFSET, __VA_ARGS__               \
+		}                                                \
+	}
+#define NAMESPACE                                                                           \
+	{                                                                                   \
+		"namespace", "string", "of this namespace only; all namespaces unless told" \
+	}
 
 const struct readapi_route readapi_routes[] = {
 	{ "/openapi.json", READAPI_NONE, readapi_openapi, "This description.", { { 0 } } },
-	{ "/regions", READAPI_REGIONS, readapi_regions, "All GridRegions with their running half hour and its sources.", { { 0 } } },
-	{ "/regions/{name}/current", READAPI_REGIONS, readapi_region_current,
-	  "The running half hour of a GridRegion, with generation mix, sources and conditions.", { { 0 } } },
-	{ "/regions/{name}/forecast", READAPI_REGIONS, readapi_region_forecast,
+	{ "/regions",
+	  READAPI_REGIONS,
+	  readapi_regions,
+	  "All GridRegions with their running half hour and its sources.",
+	  { { 0 } } },
+	{ "/regions/{name}/current",
+	  READAPI_REGIONS,
+	  readapi_region_current,
+	  "The running half hour of a GridRegion, with generation mix, sources and conditions.",
+	  { { 0 } } },
+	{ "/regions/{name}/forecast",
+	  READAPI_REGIONS,
+	  readapi_region_forecast,
 	  "What is known ahead, in columns of one value per slot from startTime on; null is not known.",
 	  { { "hours", "integer", "so far ahead, 1 to 336" } } },
-	{ "/jobs", READAPI_JOBS, readapi_jobs, "CarbonAwareJobs with plan, savings and explanation.",
-	  { NAMESPACE, LIMIT, { "state", "string", "only jobs in this state, such as Deferred" },
+	{ "/jobs",
+	  READAPI_JOBS,
+	  readapi_jobs,
+	  "CarbonAwareJobs with plan, savings and explanation.",
+	  { NAMESPACE,
+	    LIMIT,
+	    { "state", "string", "only jobs in this state, such as Deferred" },
 	    { "continue", "string", "go on behind the answer that gave this" } } },
-	{ "/decisions", READAPI_JOBS, readapi_decisions, "What was decided about jobs, newest first; from the database.",
-	  { NAMESPACE, LIMIT, OFFSET, { "job", "string", "of this CarbonAwareJob only" },
+	{ "/decisions",
+	  READAPI_JOBS,
+	  readapi_decisions,
+	  "What was decided about jobs, newest first; from the database.",
+	  { NAMESPACE,
+	    LIMIT,
+	    OFFSET,
+	    { "job", "string", "of this CarbonAwareJob only" },
 	    { "since", "date-time", "not earlier than that" } } },
-	{ "/statistics", READAPI_JOBS, readapi_statistics,
-	  "Totals by namespace and currency against running at once at home; losses count as losses.", { NAMESPACE } },
-	{ "/providers", READAPI_REGIONS, readapi_providers,
-	  "Grid data providers: circuit, last attempts, freshness, licence.", { { 0 } } },
-	{ "/data/status", READAPI_REGIONS, readapi_data_status, "The database: size, and rows and times by table.", { { 0 } } },
+	{ "/statistics",
+	  READAPI_JOBS,
+	  readapi_statistics,
+	  "Totals by namespace and currency against running at once at home; losses count as losses.",
+	  { NAMESPACE } },
+	{ "/providers",
+	  READAPI_REGIONS,
+	  readapi_providers,
+	  "Grid data providers: circuit, last attempts, freshness, licence.",
+	  { { 0 } } },
+	{ "/data/status",
+	  READAPI_REGIONS,
+	  readapi_data_status,
+	  "The database: size, and rows and times by table.",
+	  { { 0 } } },
 	VIEW("current-grid-status", READAPI_REGIONS, "What is known of each zone now, as it was fetched.", { 0 }),
-	VIEW("regional-compute-opportunities", READAPI_REGIONS, "The ready nodes of each region, its carbon now and its best "
-	     "half hour of the next day.", { 0 }),
-	VIEW("workload-optimisation-opportunities", READAPI_JOBS, "Deferrable jobs whose home is above one of their limits.",
-	     NAMESPACE),
+	VIEW("regional-compute-opportunities", READAPI_REGIONS,
+	     "The ready nodes of each region, its carbon now and its best "
+	     "half hour of the next day.",
+	     { 0 }),
+	VIEW("workload-optimisation-opportunities", READAPI_JOBS,
+	     "Deferrable jobs whose home is above one of their limits.", NAMESPACE),
 	VIEW("latest-grid-conditions", READAPI_REGIONS, "The newest value of each zone, metric and source.", { 0 }),
 };
-/* clang-format on */
 const int readapi_n_routes = ARRAY_LEN(readapi_routes);
 
 /* `path` is the route's, with what stands for {name} copied. */

@@ -10,14 +10,22 @@
 
 int outfile_open(struct outfile *o, const char *path, struct error *err)
 {
-	struct stat there;
+	struct stat there, link;
 	/* A pipe or a device is written to as it is; renaming over it would replace it. */
 	bool direct = stat(path, &there) == 0 && !S_ISREG(there.st_mode);
+	bool through_link = !direct && lstat(path, &link) == 0 && S_ISLNK(link.st_mode);
 	char *temporary = direct ? NULL : xasprintf("%s.%ld.tmp", path, (long)getpid());
-	/* O_EXCL: a link that somebody planted under that name is not followed. */
-	int fd = open(direct ? path : temporary, O_WRONLY | O_CLOEXEC | (direct ? 0 : O_CREAT | O_EXCL), 0666);
-	FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+	int fd;
+	FILE *file;
 
+	/* Renaming would replace the link itself: /dev/stdout, redirected to a file, is one. */
+	if (through_link) {
+		free(temporary);
+		return error_set(err, ERR_INVALID, "%s is a symbolic link; name the file itself", path);
+	}
+	/* O_EXCL: a link that somebody planted under that name is not followed. */
+	fd = open(direct ? path : temporary, O_WRONLY | O_CLOEXEC | (direct ? 0 : O_CREAT | O_EXCL), 0666);
+	file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!file) {
 		int errnum = errno;
 

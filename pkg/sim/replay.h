@@ -4,7 +4,8 @@
  * by the recorded truth. Rows of plan.csv are written as they are made; what is kept of a job is its share of the sums, so
  * that memory does not grow with their number. The exception is `loadshift` with a capacity, where jobs are planned
  * together (planner/joint.h): all that fit into one round of JOINT_MAX_JOBS jobs and PLANNER_MAX_SLOTS slots are in memory
- * at once, about 600 bytes each; with a forecast other than `perfect`, those that arrive in the same slot.
+ * at once, about 600 bytes each; with a forecast other than `perfect`, those that arrive in the same slot. They are improved for 90 us of processor time per job, 80 ms at
+ * least, or until within 0.02 % of the bound: the one place where two runs may differ.
  *
  * Accounts: energy is power times time, by parallelism, plus restart_wh where a run resumes, at the slot it resumes in.
  * Cost is price * Wh / 10^6. Each row is rounded to milliwatt hours, milligrams and millionths, and sums are sums of
@@ -25,7 +26,6 @@ struct totals {
 	/* Sum over the planned jobs of kWh * objective (policy.h), by the truth. */
 	double objective, lower_bound;
 	bool in_grams, in_money; /* the objective's unit, where carbon or cost alone counts */
-	/* Sum of joint_bound()s and of what it is a bound of; used where all jobs were planned together. */
 	double wall_s;
 };
 

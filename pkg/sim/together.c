@@ -6,10 +6,9 @@
 #include "planner/joint.h"
 #include "sim/internal.h"
 
-#define STEPS 1500          /* of improvement, at most */
-#define STEPS_AT_ONCE 10    /* between looks at the gap */
-#define CLOSE_ENOUGH 2e-4   /* of the bound: the gap at which it stops */
-#define WORK_BUDGET 1500000 /* job steps: a second or so */
+#define CLOSE_ENOUGH 2e-4 /* of the bound: the gap at which it stops */
+#define LEAST_MS 80.0     /* of processor time, and for each job */
+#define MS_PER_JOB 0.09
 
 struct crowd {
 	const struct scenario *s;
@@ -107,16 +106,25 @@ static void crowd_init(struct crowd *c, const struct scenario *s, struct member 
 	}
 }
 
-static void improve(struct joint *j, size_t n)
+static double cpu_ms(void)
 {
-	int64_t budget = WORK_BUDGET;
+	struct timespec t;
 
-	for (int done = 0; done < STEPS && budget > 0; done += STEPS_AT_ONCE) {
-		joint_improve(j, STEPS_AT_ONCE, NULL, NULL);
-		budget -= (int64_t)n * STEPS_AT_ONCE;
-		if (joint_objective(j) - joint_bound(j) <= CLOSE_ENOUGH * fabs(joint_bound(j)))
-			return;
-	}
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static bool is_late(void *arg)
+{
+	return cpu_ms() > *(const double *)arg;
+}
+
+static void improve(struct joint *j, double until_ms)
+{
+	while (!is_late(&until_ms) &&
+	       (joint_without_room(j) ||
+		joint_objective(j) - joint_bound(j) > CLOSE_ENOUGH * fabs(joint_bound(j))))
+		joint_improve(j, 1, is_late, &until_ms);
 }
 
 static void take_segments(struct member *m, const struct planner_segment *segments, int n)
@@ -166,11 +174,12 @@ void plan_together(const struct scenario *s, struct member *members, size_t n, s
 {
 	struct crowd *c = xcalloc(1, sizeof(*c));
 	double all = s->weight_carbon + s->weight_cost + s->weight_delay, unit = 1;
+	double until_ms = cpu_ms() + fmax(LEAST_MS, (double)n * MS_PER_JOB);
 	struct joint *j;
 
 	crowd_init(c, s, members, n, arena);
 	j = joint_new(&c->round, c->jobs, c->n, c->rows, c->n_rows, 1, NULL);
-	improve(j, c->n);
+	improve(j, until_ms);
 	settle_flexible(c, j, arena);
 	for (size_t i = 0; i < c->n; i++) {
 		struct member *m = &members[c->index[i]];

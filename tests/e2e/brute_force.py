@@ -3,9 +3,13 @@
 
 Shares no code with Loadshift. Inputs: the bodies that the grid data's source served (recorded on the way), the specs
 of CarbonAwareJobs and GridRegions, the Nodes, and from the operator's log for each decision only its `now`, which plan
-stood before, and which issue of the data had been written to each GridRegion by then. What other jobs hold of a
-region's power is taken from their plans and from when they were released and ended. The rules are those of section 3
-of the project's contracts, spelt out in pkg/planner/planner.h: every start times every allowed region, the forecast
+stood before, and which issue of the data had been written to each GridRegion by then (and its noise, to compare: what
+less confidence does seldom turns a choice). What other jobs hold of a
+region's power is taken from their plans and from when they were released and ended. Which source that issue is of,
+what it said, what others fill in and how far it is trusted follows from the bodies by the chain's rules
+(docs/gridregion.md), for the sources that are read here: the regional forecasts of the Carbon Intensity API and of
+NESO's portal. A decision that rests on another is a complaint. The planner's rules are those of section 3 of the
+project's contracts, spelt out in pkg/planner/planner.h: every start times every allowed region, the forecast
 integrated slot by slot, one scale per round, noise, spread, limits, power.
 
     for complaint in Replay(bodies, jobs, regions, nodes, log, clock).check(): ...
@@ -28,6 +32,7 @@ CARBON_ERROR = 20_000  # mg/kWh at full confidence, until forecasts are scored
 PRICE_ERROR = 0.1  # of the mean price
 DEFAULT_WEIGHTS = {"carbon": 60, "cost": 30, "delay": 10, "renewable": 0}
 RENEWABLE_FUELS = {"wind", "solar", "hydro", "biomass"}
+ABOUT = 0.02  # share of the noise; regions are written one after the other, a round may see some before and some after
 NEARLY = 1e-9  # objectives closer than this are equal: floating point adds them up in another order elsewhere
 
 Column = dict[int, float]  # start of slot in ms: value; absent = unknown
@@ -532,6 +537,7 @@ class Decision:
     region: str | None
     start: int
     earlier: tuple[str, int] | None
+    noise: float
 
     def __str__(self) -> str:
         if self.region is None:
@@ -557,8 +563,9 @@ def read_log(lines: Iterable[str]) -> Log:
             continue
         if entry.get("msg") == "planned":
             earlier = (entry["earlier_region"], entry["earlier_start_ms"]) if entry.get("earlier_region") else None
+            region = entry.get("region") or None
             decisions.append(
-                Decision(entry["job"], entry["now_ms"], entry.get("region") or None, entry["start_ms"], earlier)
+                Decision(entry["job"], entry["now_ms"], region, entry["start_ms"], earlier, entry["noise"])
             )
         elif entry.get("msg") == "round":
             issued[entry["now_ms"]] = {}
@@ -683,6 +690,9 @@ class Replay:
             if not rounds:
                 yield f"{decision.job} at {to_text(decision.now)}: no bodies give the issues that the log names"
                 continue
+            noise = [this.noise(job) for this in rounds]
+            if not min(noise) * (1 - ABOUT) <= decision.noise <= max(noise) * (1 + ABOUT):
+                yield f"{decision.job} at {to_text(decision.now)}: noise {decision.noise}, brute force {noise}"
             right = [this.choose(job, decision.earlier) for this in rounds]
             if any(self.agrees(decision, choices) for choices in right):
                 continue

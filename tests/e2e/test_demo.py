@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from e2e.brute_force import Bodies, Clock, Replay, read_log, to_ms
+from demo_world import OUTAGE
+from e2e.brute_force import Bodies, Clock, Known, Replay, known_of, read_log, to_ms
 from harness.audit import AuditLog
 from harness.process import ROOT
 
@@ -85,6 +88,7 @@ def test_ends_well_and_leaves_nothing_running(demo: Played) -> None:
 def test_shows_every_kind_of_job(demo: Played) -> None:
     """The demo judges itself by its checks (hack/demo_story.py); here is what a reader of its output sees."""
     words = ("Replanned:", "HardLimitUnmet:", "its latest start", "(Critical)", "(NoDeadline)", "kubectl get caj,gr")
+    words += ("CarbonFallback:", "FirstSource:", "kubectl describe gr london", "Stress:", "Mix:")
     assert [word for word in words if word not in demo.output] == []
     for name, job in demo.jobs.items():
         assert re.search(rf"^{name} .*{job['status']['baseline']['rule']}, {job['status']['home']}", demo.output, re.M)
@@ -144,14 +148,19 @@ def test_pods_ran_where_the_plan_said(demo: Played) -> None:
     assert asked and int(asked[1]) > 0, "kube-scheduler never asked the extender, and would not have told"
 
 
-def test_every_choice_equals_the_brute_force(demo: Played) -> None:
+def replay_of(demo: Played) -> Replay:
     record = demo.record
     clock = Clock(to_ms(record["clock"]["origin"]), record["clock"]["factor"])
     with (demo.directory / "bodies.jsonl").open() as file:
         bodies = Bodies(json.loads(line) for line in file)
     with (demo.directory / "operator.log").open() as file:
         log = read_log(file)
-    replay = Replay(bodies, record["carbonAwareJobs"], record["gridRegions"], record["nodes"], log, clock)
+    return Replay(bodies, record["carbonAwareJobs"], record["gridRegions"], record["nodes"], log, clock)
+
+
+def test_every_choice_equals_the_brute_force(demo: Played) -> None:
+    replay = replay_of(demo)
+    log = replay.log
     assert {decision.job for decision in log.decisions} == {f"demo/{name}" for name in demo.jobs}
     assert len(log.decisions) >= 20  # some were made anew when data changed
     assert list(replay.check()) == []
@@ -159,6 +168,58 @@ def test_every_choice_equals_the_brute_force(demo: Played) -> None:
         last = replay.standing_plan(f"demo/{name}", 2**62, before=True)
         segments = job["status"].get("plan", {}).get("segments") or []
         assert [s["region"] for s in segments] == ([last.region] if last and last.region else [])
+
+
+WRONG_CHAINS = {
+    "fully-trusted": lambda *a: (k := known_of(*a)) and Known(k.issued, 1000, k.columns),
+    "first-source-only": lambda bodies, chain, until, now: known_of(bodies, chain[:1], until, now),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CHAINS)
+def test_the_brute_force_notices_another_chain(demo: Played, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Were the operator's rules other than the brute force's, it would show: here the brute force's are changed."""
+    monkeypatch.setattr("e2e.brute_force.known_of", WRONG_CHAINS[name])
+    assert len(list(replay_of(demo).check())) >= 5
+
+
+def test_goes_on_without_the_first_carbon_source(demo: Played) -> None:
+    """It answers nothing but 5xx for hours; NESO's file stands in once its figures are no longer fresh, with less
+    confidence and the same meaning, and jobs are planned and run by that."""
+    provider, begin, end = OUTAGE
+    with (demo.directory / "bodies.jsonl").open() as file:
+        answers = [r for r in map(json.loads, file) if "/intensity/" in r["target"]]
+    during = [r["status"] for r in answers if begin < r["now_ms"] / 1000 < end]
+    assert during and all(status >= 500 for status in during)
+    assert all(r["status"] == 200 for r in answers if not begin - 60 < r["now_ms"] / 1000 < end + 60)
+    seen = demo.record["gridData"]
+    before = [s for s in seen if to_ms(s["time"]) / 1000 < begin][-1]
+    fallback, after = (s for s in seen if to_ms(s["time"]) / 1000 >= begin)
+    assert before["provider"] == after["provider"] == provider and before["confidence"] == after["confidence"] == 1000
+    assert (fallback["provider"], fallback["confidence"], fallback["comparable"]) == ("neso", 900, True)
+    times = [to_ms(s["time"]) for s in (fallback, after)]
+    assert begin < times[0] / 1000 < end < times[1] / 1000
+    with (demo.directory / "operator.log").open() as file:
+        decisions = read_log(file).decisions
+    assert any(times[0] < d.now < times[1] for d in decisions), "nothing was planned in that time"
+    released = [to_ms(j["status"]["releasedTime"]) for j in demo.jobs.values() if "releasedTime" in j["status"]]
+    assert any(times[0] < at < times[1] for at in released), "nothing was released in that time"
+
+
+def test_what_was_fetched_is_in_the_database(demo: Played) -> None:
+    """All of GB's providers were asked, and carbon of two of them was kept with its issues."""
+    with contextlib.closing(sqlite3.connect(demo.directory / "loadshift.db")) as db:
+        called = {name for (name,) in db.execute("SELECT DISTINCT provider FROM provider_call")}
+        issues = dict(
+            db.execute(
+                "SELECT provider, count(DISTINCT issued_ms) FROM forecast_vintage JOIN source ON source.id = source_id "
+                "WHERE metric = 'carbon' AND resolution = 'regional' GROUP BY provider"
+            )
+        )
+        metrics = {name for (name,) in db.execute("SELECT DISTINCT metric FROM latest_grid_conditions")}
+    assert {"carbonintensity-gb", "octopus-agile", "elexon", "neso", "pv-live", "fuel-mix"} <= called
+    assert issues["carbonintensity-gb"] > 20 and issues["neso"] > 20
+    assert {"demand", "wind", "solar", "wholesale"} <= metrics
 
 
 @pytest.mark.parametrize("after", [3.0, 22.0], ids=["while-starting", "in-mid-story"])

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cluster import free_port, http_ok
+from cluster import free_port
 from demo_world import RECORDING
 from e2e.test_demo import DEMO, left_running
-from harness.process import BUILD, ProcessRunner
-from harness.waiting import wait_for
+from harness.process import ProcessRunner
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -38,10 +37,10 @@ def test_shows_what_the_providers_say_now(workdir: Path, programs: ProcessRunner
     start = dt.datetime.now(dt.UTC).replace(minute=0, second=0, microsecond=0) - dt.timedelta(hours=6)
     programs.start(
         "gridreplay",
-        BUILD / "gridreplay", "--port", str(port), "--start", start.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "--port", str(port), "--start", start.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "--carbon", str(RECORDING), "--download-host", "127.0.0.1",
+        ready=f"http://127.0.0.1:{port}/_replay/requests",
     )  # fmt: skip
-    wait_for(lambda: http_ok(f"http://127.0.0.1:{port}/_replay/requests"), 10, what="gridreplay serves")
     directory = workdir / "demo"
     result = play("--grid-server", f"http://127.0.0.1:{port}", "--output", str(directory))
     assert result.returncode == 0, result.stdout[-6000:]

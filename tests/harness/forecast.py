@@ -121,10 +121,10 @@ def recorded_gb(shared: Path, directory: Path) -> Recorded:
     ]
     london, forecasts = ZoneInfo("Europe/London"), {}
     for r in read(next((shared / "data" / "gb-market").glob("neso_day_ahead_forecasts_*.csv.xz"))):
+        periods = {"ISSUE_DATE": int(r["ISSUE_PERIOD"] or 18), "TARGET_DATE": int(r["TARGET_PERIOD"]) - 1}
         issued, target = (
-            datetime.fromisoformat(r[day][:10]).replace(tzinfo=london).astimezone(UTC)
-            + timedelta(minutes=30 * periods)
-            for day, periods in (("ISSUE_DATE", int(r["ISSUE_PERIOD"] or 18)), ("TARGET_DATE", int(r["TARGET_PERIOD"]) - 1))
+            datetime.fromisoformat(r[day][:10]).replace(tzinfo=london).astimezone(UTC) + timedelta(minutes=30 * n)
+            for day, n in periods.items()
         )
         forecasts[stamp(issued), stamp(target)] = (
             r["DEMAND_FORECAST"], r["WIND_FORECAST"], r["EMBEDDED_WIND_FORECAST"], r["EMBEDDED_SOLAR_FORECAST"],

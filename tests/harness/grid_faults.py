@@ -2,7 +2,11 @@
 """What providers of grid data get wrong (the table of 28 rows), whom it concerns, and what must become of it.
 
 Words of `loadshift_grid_requests_total{provider,result}` and `loadshift_grid_dropped_points_total{provider,reason}`.
-test_grid_faults.py runs every row; the rows of connections and certificates (19, 20 DNS) have tests of their own there.
+For every row: nothing that was known is lost, what is shown is possible, a region stays Fresh, and requests stay few.
+A row that is `refused` leaves regions with one source Fresh=LastGood and Degraded=CarbonLastGood, the region with a chain
+Degraded by its next source; afterwards all are UpToDate again without a restart. The others change no condition.
+
+test_grid_faults.py runs every row; certificates (19), names (20) and clock changes (12) have tests of their own there.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ static struct store *regions(void)
 }
 
 /* Takes over the reference. */
-static void write(struct fixture *f, const struct object *o, int64_t at_ms, bool gone)
+static void put(struct fixture *f, const struct object *o, int64_t at_ms, bool gone)
 {
 	static const struct clock real = { 0, 1 };
 	struct record r = { o, at_ms, gone };
@@ -113,14 +113,14 @@ static void a_decision_is_there_once(void **state)
 	struct fixture *f = *state;
 
 	OK(db_migrate(f->db, NULL, err));
-	write(f, job("p1", "Deferred", ""), T0, false);
-	write(f, job("p1", "Deferred", ""), T0, false);
-	write(f, job("p1", "Running", ""), T0 + 1000, false); /* the same plan, later */
+	put(f, job("p1", "Deferred", ""), T0, false);
+	put(f, job("p1", "Deferred", ""), T0, false);
+	put(f, job("p1", "Running", ""), T0 + 1000, false); /* the same plan, later */
 	has(f, SCHEDULE, "p1 0" REST);
-	write(f, job("p2", "Deferred", ""), T0 + 2000, false);
-	write(f, job("p1", "Deferred", ""), T0 + 1500, false); /* late: it was so before p2 */
+	put(f, job("p2", "Deferred", ""), T0 + 2000, false);
+	put(f, job("p1", "Deferred", ""), T0 + 1500, false); /* late: it was so before p2 */
 	has(f, SCHEDULE, "p1 0" REST "p2 2000" REST);
-	write(f, job("p1", "Deferred", ""), T0 + 3000, false); /* back to the first */
+	put(f, job("p1", "Deferred", ""), T0 + 3000, false); /* back to the first */
 	has(f, SCHEDULE, "p1 0" REST "p2 2000" REST "p1 3000" REST);
 }
 
@@ -135,13 +135,13 @@ static void a_workload_is_as_it_was_last(void **state)
 	struct fixture *f = *state;
 
 	OK(db_migrate(f->db, NULL, err));
-	write(f, job("p1", "Deferred", ""), T0 + 1000, false);
-	write(f, job("p1", "Pending", ""), T0, false);
+	put(f, job("p1", "Deferred", ""), T0 + 1000, false);
+	put(f, job("p1", "Pending", ""), T0, false);
 	has(f, WORKLOAD, "team j Deferred london Normal -3600000 1000 32400000 3600000 50000 100000 - - GBP \n");
-	write(f,
-	      job("p1", "Succeeded",
-		  ",{\"type\":\"Complete\",\"status\":\"True\",\"lastTransitionTime\":\"2025-10-09T09:00:05Z\"}"),
-	      T0 + 9000, false);
+	put(f,
+	    job("p1", "Succeeded",
+		",{\"type\":\"Complete\",\"status\":\"True\",\"lastTransitionTime\":\"2025-10-09T09:00:05Z\"}"),
+	    T0 + 9000, false);
 	has(f, WORKLOAD, "team j Succeeded london Normal -3600000 9000 32400000 3600000 50000 100000 - 5000 GBP \n");
 }
 
@@ -150,13 +150,13 @@ static void what_went_away_is_no_longer_open(void **state)
 	struct fixture *f = *state;
 
 	OK(db_migrate(f->db, NULL, err));
-	write(f, job("p1", "Deferred", ""), T0, false);
-	write(f, job("p1", "Deferred", ""), T0 + 1000, true);
+	put(f, job("p1", "Deferred", ""), T0, false);
+	put(f, job("p1", "Deferred", ""), T0 + 1000, true);
 	has(f, "SELECT state, finished_ms - 1760000400000 FROM workload", "Deleted 1000 \n");
 	/* Its deletion was missed. */
 	has(f, "SELECT count(*) FROM workload WHERE finished_ms IS NULL", "0 \n");
-	write(f, job("p1", "Deferred", ""), T0 + 2000, false);
-	write(f, node("True"), T0 + 2000, false);
+	put(f, job("p1", "Deferred", ""), T0 + 2000, false);
+	put(f, node("True"), T0 + 2000, false);
 	OK(records_sweep(f->db, T0 + 2000, err));
 	has(f, "SELECT state, ready FROM workload, compute_asset", "Deferred 1 \n");
 	OK(records_sweep(f->db, T0 + 2001, err));
@@ -168,9 +168,9 @@ static void a_node_is_an_asset(void **state)
 	struct fixture *f = *state;
 
 	OK(db_migrate(f->db, NULL, err));
-	write(f, node("True"), T0, false);
-	write(f, node("False"), T0 + 1000, false);
-	write(f, node("True"), T0 + 500, false);
+	put(f, node("True"), T0, false);
+	put(f, node("False"), T0 + 1000, false);
+	put(f, node("True"), T0 + 500, false);
 	has(f,
 	    "SELECT node, region, cpu_millicores, memory_bytes, gpus, idle_milliwatts, peak_milliwatts, ready, "
 	    "first_seen_ms - 1760000400000, updated_ms - 1760000400000 FROM compute_asset",
