@@ -66,17 +66,17 @@ def show(world: World, say: Callable[[str], None]) -> None:
     summary = section(kubectl("describe", "gr", SHOWN), "Summary:")
     say(f"\nThe grid now, with what was asked less urgently:\n\n$ kubectl describe gr {SHOWN}\n...\n{summary}\n")
     say(f"$ kubectl carbon data freshness | grep -e REGION -e {SHOWN}")
-    say(with_word(carbon(world, "data", "freshness"), "REGION", SHOWN))
-    say("\n$ kubectl carbon data providers | grep -e NAME -e yes")
-    say(with_word(carbon(world, "data", "providers"), "NAME", "yes"))
+    say(filtered(carbon(world, "data", "freshness"), lambda words: words[0] in ("REGION", SHOWN)))
+    say("\n$ kubectl carbon data providers | awk '$2 != \"no\"'")
+    say(filtered(carbon(world, "data", "providers"), lambda words: words[1] != "no"))
     say("\n$ kubectl get caj\n" + kubectl("get", "caj", "-n", NAMESPACE))
     for job in world.jobs():
         if job["metadata"]["name"] in (DEFERRED, MOVED):
             say(f"{job['metadata']['name']}: {job['status']['explanation']}")
 
 
-def with_word(text: str, *words: str) -> str:
-    return "\n".join(line for line in text.splitlines() if any(word in line.split() for word in words))
+def filtered(table: str, keep: Callable[[list[str]], bool]) -> str:
+    return "\n".join(line for line in table.splitlines() if keep(line.split()))
 
 
 def carbon(world: World, *arguments: str) -> str:

@@ -2,7 +2,7 @@
 """`simulator forecast`: its contract on small made-up files, and the bars of docs/results.md on recorded ones.
 
 The recorded files are used by a few issues of their last quarter only, so that this takes a minute or two;
-tests/soak/test_forecast.py takes every day of it. Nothing of the last quarter has been used to choose anything.
+tests/soak/test_forecast.py takes every day of it. docs/results.md says what was chosen after looking at it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forecaster by full rolling origin: every day of the last quarter of each recorded file, which nothing was chosen
-by. Prints the rows of docs/results.md. Run by `make soak`, never by CI.
+"""The forecaster by full rolling origin: every day of the last quarter of each recorded file. Prints the rows of
+docs/results.md. Run by `make soak`, never by CI.
 """
 
 from __future__ import annotations
