@@ -115,7 +115,7 @@ static void try_outlook(const char *path, const struct signals *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct import_options how = { .format = (enum import_format)(size ? data[0] % 4 : 0),
+	const struct import_options how = { .format = size ? (enum import_format)(data[0] % 4) : IMPORT_SWF,
 					    .start_ms = TIME_NONE,
 					    .watts_per_core = 10,
 					    .watts_per_gpu = 250 };
@@ -127,7 +127,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FILE *null = fopen("/dev/null", "w");
 	int fd = memfd_create("csv", MFD_CLOEXEC);
 
-	if (size < 1 || fd < 0 || !null || write(fd, data + 1, size - 1) != (ssize_t)size - 1)
+	if (size < 1) {
+		(void)fclose(null);
+		(void)close(fd);
+		return 0;
+	}
+	if (fd < 0 || !null || write(fd, data + 1, size - 1) != (ssize_t)size - 1)
 		abort();
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	fixed_signals(&s);
