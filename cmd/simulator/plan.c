@@ -197,8 +197,8 @@ static int print_json(const struct run *r, const struct totals *t, struct error 
 	else
 		jw_null(&w, "cost");
 	jw_double(&w, "mean_wait_s", planned ? t->wait_ms / (double)planned / (double)SECOND_MS : NAN, 3);
-	jw_double(&w, "saved_carbon_pct", carbon ? percent_saved(t->baseline_carbon_milligrams, t->carbon_milligrams) : NAN,
-		  6);
+	jw_double(&w, "saved_carbon_pct",
+		  carbon ? percent_saved(t->baseline_carbon_milligrams, t->carbon_milligrams) : NAN, 6);
 	jw_double(&w, "saved_cost_pct", cost ? percent_saved(t->baseline_cost_micros, t->cost_micros) : NAN, 6);
 	jw_double(&w, "objective", t->objective, 6);
 	jw_double(&w, "lower_bound", t->lower_bound, 6);
@@ -219,13 +219,17 @@ static int print_json(const struct run *r, const struct totals *t, struct error 
 
 static void print_text(const struct run *r, const struct totals *t)
 {
+	int64_t planned = t->n_jobs - t->infeasible;
+
 	printf("policy %s: %lld jobs, %lld infeasible, %lld late\n", policy_names[r->o.policy], (long long)t->n_jobs,
 	       (long long)t->infeasible, (long long)t->missed_deadlines);
-	printf("energy %.3f kWh, carbon %.3f kg, cost %.2f\n", (double)t->energy_milliwatt_hours / 1e6,
-	       (double)t->carbon_milligrams / 1e6, (double)t->cost_micros / 1e6);
-	printf("saved against running at once: carbon %.2f %%, cost %.2f %%\n",
-	       percent_saved(t->baseline_carbon_milligrams, t->carbon_milligrams),
-	       percent_saved(t->baseline_cost_micros, t->cost_micros));
+	printf("energy %.3f kWh\n", (double)t->energy_milliwatt_hours / 1e6);
+	if (planned > t->carbon_unknown)
+		printf("carbon %.3f kg, %.2f %% less than at once\n", (double)t->carbon_milligrams / 1e6,
+		       percent_saved(t->baseline_carbon_milligrams, t->carbon_milligrams));
+	if (planned > t->cost_unknown)
+		printf("cost %.2f, %.2f %% less than at once\n", (double)t->cost_micros / 1e6,
+		       percent_saved(t->baseline_cost_micros, t->cost_micros));
 	printf("%.2f %% above a lower bound; %.3f s\n", gap_percent(t), t->wall_s);
 }
 

@@ -16,9 +16,9 @@ void account_run(const struct scenario *s, int zone, int64_t start_ms, int64_t e
 /* kWh * objective of these figures; by carbon and cost without the delay. NAN if a figure that has weight is. */
 double account_objective(const struct price_of *p, const struct figures *f);
 /*
- * No plan of that job under that policy costs less by the truth: of one block, looked for at all times at which its ends
- * meet a step; of a job that may pause, the cheapest moments in all its zones; of one that scales, elastic_plan.bound.
- * Limits are not minded. NAN if it rests on unknown values only.
+ * No plan of that job under that policy costs less by the truth: of one block, looked for at all times at which its
+ * ends meet a step; of a job that may pause, the cheapest moments in all its zones; of one that scales,
+ * elastic_plan.bound. Limits are not minded. NAN if it rests on unknown values only.
  */
 double account_bound(const struct scenario *s, const struct task *t, const struct price_of *p, struct arena *arena);
 

@@ -170,8 +170,8 @@ static void swf_header(struct import *m)
 	double seconds;
 
 	for (int i = 0; i + 1 < m->n; i++)
-		if (str_has_suffix(m->field[i], key) && number(m->field[i + 1], MAX_SECONDS, &seconds) &&
-		    seconds > 0 && m->o->start_ms == TIME_NONE)
+		if (str_has_suffix(m->field[i], key) && number(m->field[i + 1], MAX_SECONDS, &seconds) && seconds > 0 &&
+		    m->o->start_ms == TIME_NONE)
 			m->start_ms = llround(seconds) * SECOND_MS;
 }
 
@@ -190,8 +190,7 @@ static int swf(struct import *m, struct error *err)
 		    !number(m->field[3], MAX_SECONDS, &run) || !number(m->field[4], MAX_CORES, &processors) ||
 		    !number(m->field[7], MAX_CORES, &requested))
 			return bad(m, err, "18 numbers with blanks between");
-		put(m, m->field[0], submit, run,
-		    (processors > 0 ? processors : requested) * m->o->watts_per_core);
+		put(m, m->field[0], submit, run, (processors > 0 ? processors : requested) * m->o->watts_per_core);
 	}
 	return got;
 }
@@ -210,7 +209,7 @@ static int event_of(struct str s)
 		int event;
 	} events[] = {
 		{ "0", "SUBMIT", EVENT_SUBMIT }, { "3", "SCHEDULE", EVENT_SCHEDULE }, { "4", "EVICT", EVENT_END },
-		{ "5", "FAIL", EVENT_END },	 { "6", "FINISH", EVENT_FINISH },     { "7", "KILL", EVENT_END },
+		{ "5", "FAIL", EVENT_END },      { "6", "FINISH", EVENT_FINISH },     { "7", "KILL", EVENT_END },
 		{ "8", "LOST", EVENT_END },
 	};
 

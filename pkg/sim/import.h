@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Published traces as the jobs file of contracts 5: id, arrival_utc, duration_s, power_w. Row by row; memory does not grow,
- * except for google2019, where instances that have not ended are kept (IMPORT_MAX_OPEN at most). Layouts:
+ * Published traces as the jobs file of contracts 5: id, arrival_utc, duration_s, power_w. Row by row; memory does not
+ *grow, except for google2019, where instances that have not ended are kept (IMPORT_MAX_OPEN at most). Layouts:
  *
  *	azure2017    vmtable.csv of AzurePublicDatasetV1 (Azure/AzurePublicDataset), no header: vm, subscription,
- *	             deployment, created, deleted (s), max, mean and p95 of CPU, category, cores, memory. Cores may be ">24".
- *	google2019   instance_events of clusterdata-2019 (google/cluster-data, traces v3) as CSV with a header: time (us),
- *	             type (SUBMIT 0, SCHEDULE 3, FINISH 6; number or name), collection_id, instance_index, and the request
- *	             as cpus, resource_request.cpus or resource_request_cpus: in units of the largest machine. From
- *	             SCHEDULE to FINISH; others end without a row. Time 0 and 2^63-1 are "before" and "after": left out.
- *	alibaba-pai  pai_task_table.csv of cluster-trace-gpu-v2020 (alibaba/clusterdata), no header: job, task, instances,
- *	             status, start, end (s), plan_cpu (% of a core), plan_mem, plan_gpu (% of a GPU), gpu_type; those that
- *	             Terminated. Or GAIA's extract (umassos/GAIA), header arrival_time,length,cpus.
- *	swf          Standard Workload Format 2.2 (Parallel Workloads Archive): 18 fields, blanks between; 1 job, 2 submit,
- *	             4 run time (s), 5 processors (else 8, requested). "; UnixStartTime:" gives the start.
+ *	             deployment, created, deleted (s), max, mean and p95 of CPU, category, cores, memory. Cores may be
+ *">24". google2019   instance_events of clusterdata-2019 (google/cluster-data, traces v3) as CSV with a header: time
+ *(us), type (SUBMIT 0, SCHEDULE 3, FINISH 6; number or name), collection_id, instance_index, and the request as cpus,
+ *resource_request.cpus or resource_request_cpus: in units of the largest machine. From SCHEDULE to FINISH; others end
+ *without a row. Time 0 and 2^63-1 are "before" and "after": left out. alibaba-pai  pai_task_table.csv of
+ *cluster-trace-gpu-v2020 (alibaba/clusterdata), no header: job, task, instances, status, start, end (s), plan_cpu (% of
+ *a core), plan_mem, plan_gpu (% of a GPU), gpu_type; those that Terminated. Or GAIA's extract (umassos/GAIA), header
+ *arrival_time,length,cpus. swf          Standard Workload Format 2.2 (Parallel Workloads Archive): 18 fields, blanks
+ *between; 1 job, 2 submit, 4 run time (s), 5 processors (else 8, requested). "; UnixStartTime:" gives the start.
  *
  * Rows without a duration or processors are left out and counted. What is not of that layout is refused with its line.
  */

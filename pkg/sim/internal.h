@@ -28,8 +28,8 @@ struct member {
 
 /*
  * Plans all that can be deferred under the room that there is, and reserves nothing. Their windows lie in the grid and
- * together span at most PLANNER_MAX_SLOTS. *ret_price: one scale for all (its delay_per_ms is not set); *ret_bound: what
- * no plan costs less than, by the outlook, in the unit of that price; -INFINITY if there is none.
+ * together span at most PLANNER_MAX_SLOTS. *ret_price: one scale for all (its delay_per_ms is not set); *ret_bound:
+ * what no plan costs less than, by the outlook, in the unit of that price; -INFINITY if there is none.
  */
 void plan_together(const struct scenario *s, struct member *members, size_t n, struct arena *arena,
 		   struct price_of *ret_price, double *ret_bound);

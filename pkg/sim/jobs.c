@@ -280,8 +280,9 @@ int queue_parse(struct str text, struct queue *ret, struct error *err)
 	if (n != 3 || !(str_is(part[0], "inf") || length_parse(part[0], 1e12, &q.max_length_ms)) ||
 	    !length_parse(part[1], JOBS_MAX_DURATION_S, &q.mean_ms) || q.mean_ms == 0 ||
 	    !length_parse(part[2], JOBS_MAX_DURATION_S, &q.wait_ms))
-		return error_set(err, ERR_INVALID,
-				 "--queue must be MAXLEN:MEAN:WAIT in seconds, like 7200:2270:21600; MAXLEN may be inf");
+		return error_set(
+			err, ERR_INVALID,
+			"--queue must be MAXLEN:MEAN:WAIT in seconds, like 7200:2270:21600; MAXLEN may be inf");
 	*ret = q;
 	return 0;
 }

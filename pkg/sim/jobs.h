@@ -31,7 +31,7 @@ struct job {
 	const char *id;
 	int64_t line;
 	int64_t arrival_ms, earliest_ms, duration_ms;
-	int64_t given_ms; /* the duration before it was cut: it chooses the queue */
+	int64_t given_ms;         /* the duration before it was cut: it chooses the queue */
 	int64_t latest_finish_ms; /* TIME_NONE: not given */
 	double power_w;
 	const int16_t *zones; /* indices into the signals, home first */

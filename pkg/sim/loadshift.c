@@ -131,7 +131,8 @@ static void solo_init(struct solo *o, const struct scenario *s, const struct tas
 		o->region_list[z] = (int16_t)z;
 		o->regions[z] = (struct planner_region){
 			.carbon_mg_per_kwh = planner_column(v.value[z][SIGNAL_CARBON], o->signals.n_slots, 1000, arena),
-			.price_micros_per_kwh = planner_column(v.value[z][SIGNAL_PRICE], o->signals.n_slots, 1000, arena),
+			.price_micros_per_kwh =
+				planner_column(v.value[z][SIGNAL_PRICE], o->signals.n_slots, 1000, arena),
 			.power_limit_milliwatts = most_milliwatts(s, job->zones[z], o->job.power_milliwatts),
 			.power_limit_hard = true,
 		};
@@ -143,9 +144,9 @@ static void solo_init(struct solo *o, const struct scenario *s, const struct tas
 	}
 	limit_rooms(o, s, job);
 	w = s->weight_carbon + s->weight_cost + o->job.weight_delay / (double)WEIGHT_UNIT;
-	o->noise = (o->round.carbon_scale > 0 ? s->weight_carbon / w * o->signals.carbon_error_mg_per_kwh /
-							o->round.carbon_scale
-					      : 0) +
+	o->noise = (o->round.carbon_scale > 0
+			    ? s->weight_carbon / w * o->signals.carbon_error_mg_per_kwh / o->round.carbon_scale
+			    : 0) +
 		   (o->round.price_scale > 0 ? s->weight_cost / w * o->signals.price_error_permille / 1000 : 0);
 }
 
@@ -189,8 +190,7 @@ static void take(const struct task *t, const struct flex_plan *from, struct plan
 	*ret = (struct plan){ .segments = from->segments, .n_segments = from->n_segments };
 	for (int i = 0; i < ret->n_segments; i++) {
 		ret->segments[i].region = t->job->zones[ret->segments[i].region];
-		ret->segments[i].parallelism =
-			(int16_t)MAX(ret->segments[i].parallelism, 1);
+		ret->segments[i].parallelism = (int16_t)MAX(ret->segments[i].parallelism, 1);
 	}
 }
 
@@ -244,9 +244,9 @@ static double moved_part(const struct plan *a, const struct plan *b, int64_t now
 struct progress {
 	int64_t left_ms; /* of work, at full parallelism */
 	bool begun, running;
-	int64_t ran_ms;  /* since the last start or resumption, if running */
-	int zone_index;  /* of the last segment begun, in the job's list */
-	int n_done;      /* segments begun */
+	int64_t ran_ms; /* since the last start or resumption, if running */
+	int zone_index; /* of the last segment begun, in the job's list */
+	int n_done;     /* segments begun */
 	int pauses;
 };
 
@@ -319,8 +319,7 @@ static double cost_of_rest(const struct solo *o, const struct task *t, const str
 static void join(struct plan *plan, const struct progress *p, int64_t now_ms, const struct plan *rest,
 		 struct arena *arena)
 {
-	struct planner_segment *g =
-		arena_array(arena, (size_t)(p->n_done + rest->n_segments), struct planner_segment);
+	struct planner_segment *g = arena_array(arena, (size_t)(p->n_done + rest->n_segments), struct planner_segment);
 	int n = p->n_done, i = 0;
 
 	memcpy(g, plan->segments, (size_t)n * sizeof(*g));
@@ -335,9 +334,9 @@ static void join(struct plan *plan, const struct progress *p, int64_t now_ms, co
 }
 
 /*
- * Plans what has not run anew, and takes it if that is worth it. The noise is that of a forecast corrected by the present
- * error, on the part that moves. A new issue is believed as it is, by jobs that may pause: what they gain is spread over
- * many slots, and on DE, ES and NL (docs/results.md) minding 20 g/kWh there loses 0.3 to 4 %.
+ * Plans what has not run anew, and takes it if that is worth it. The noise is that of a forecast corrected by the
+ * present error, on the part that moves. A new issue is believed as it is, by jobs that may pause: what they gain is
+ * spread over many slots, and on DE, ES and NL (docs/results.md) minding 20 g/kWh there loses 0.3 to 4 %.
  */
 static void plan_again(const struct scenario *s, const struct task *t, int64_t now_ms, bool corrected,
 		       struct arena *arena, struct plan *plan)

@@ -132,8 +132,8 @@ static struct vintage *vintage_add(struct outlook *o, int zone, int64_t issued_m
 	int used = o->zones[zone].n;
 
 	if ((used & (used - 1)) == 0)
-		o->zones[zone].list = xrealloc(o->zones[zone].list,
-					       (size_t)MAX(2 * used, 1) * sizeof(*o->zones[zone].list));
+		o->zones[zone].list =
+			xrealloc(o->zones[zone].list, (size_t)MAX(2 * used, 1) * sizeof(*o->zones[zone].list));
 	vintage_init(&o->zones[zone].list[used], issued_ms, first, n);
 	o->zones[zone].n++;
 	return &o->zones[zone].list[used];
@@ -174,7 +174,8 @@ static int load_issued(struct outlook *o, const char *path, struct error *err)
 
 	if (csv_open(path, &csv, err) || read_rows(csv, o->grid, &t, err))
 		return -1;
-	qsort(t.rows.ptr, t.rows.len, sizeof(struct row), compare);
+	if (t.rows.len)
+		qsort(t.rows.ptr, t.rows.len, sizeof(struct row), compare);
 	if (find_step(&t, path, o->grid->step_ms, &step_ms, err))
 		return -1;
 	for (size_t i = 0, end; i < t.rows.len; i = end) {
@@ -331,8 +332,7 @@ static void correct(const struct outlook *o, int zone, int n_issues, enum signal
 
 	if (current < 1)
 		return;
-	left = o->grid->zones[zone].column[kind].value[current - 1] -
-	       believed(o, zone, n_issues, kind, current - 1);
+	left = o->grid->zones[zone].column[kind].value[current - 1] - believed(o, zone, n_issues, kind, current - 1);
 	if (isnan(left))
 		return;
 	for (int i = MIN(current, first); i < first + n; i++) {
@@ -351,8 +351,8 @@ static const double *fill(const struct outlook *o, int zone, enum signal_kind ki
 	for (int i = 0; i < n; i++)
 		value[i] = believed(o, zone, n_issues, kind, first + i);
 	if (corrected)
-		correct(o, zone, n_issues, kind, (int)((as_of_ms - o->grid->start_ms) / o->grid->step_ms), first,
-			value, n);
+		correct(o, zone, n_issues, kind, (int)((as_of_ms - o->grid->start_ms) / o->grid->step_ms), first, value,
+			n);
 	return value;
 }
 

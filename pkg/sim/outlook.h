@@ -5,11 +5,10 @@
  *
  *	perfect             the signals themselves
  *	noise:SIGMA:SEED    each value plus a normal deviate of SIGMA times the zone's mean |value|, drawn once
- *	issued:F            F: `issued_utc,target_utc,zone,carbon_g_per_kwh,price_per_mwh`, values optional. A slot is what
- *	                    the latest issue that tells of it said; an issue's values hold for the smallest distance of
- *	                    its targets
- *	model               pkg/forecast at each midnight of UTC, OUTLOOK_MODEL_HOURS ahead, trained each
- *	                    OUTLOOK_TRAIN_DAYS on what lay before; nothing is known before the first
+ *	issued:F            F: `issued_utc,target_utc,zone,carbon_g_per_kwh,price_per_mwh`, values optional. A slot is
+ *what the latest issue that tells of it said; an issue's values hold for the smallest distance of its targets model
+ *pkg/forecast at each midnight of UTC, OUTLOOK_MODEL_HOURS ahead, trained each OUTLOOK_TRAIN_DAYS on what lay before;
+ *nothing is known before the first
  *
  * Memory: as much again as the signals for noise; 8 bytes per forecast value otherwise. Read-only after opening.
  */
@@ -56,8 +55,8 @@ int outlook_open(struct outlook *o, const char *spec, const struct signals *grid
 void outlook_release(struct outlook *o);
 
 /*
- * What was believed at as_of of the slots that touch from .. to (inside the grid). corrected: with the error of the slot
- * that has just ended added, fading (planner/replan.h).
+ * What was believed at as_of of the slots that touch from .. to (inside the grid). corrected: with the error of the
+ * slot that has just ended added, fading (planner/replan.h).
  */
 void outlook_view(const struct outlook *o, const int16_t *zones, int n_zones, int64_t from_ms, int64_t to_ms,
 		  int64_t as_of_ms, bool corrected, struct arena *arena, struct view *ret);

@@ -65,8 +65,8 @@ void task_view(const struct scenario *s, const struct task *t, int64_t from_ms, 
 {
 	int64_t to_ms = MAX(t->latest_start_ms, from_ms) + MAX(t->job->duration_ms, t->length_ms);
 
-	outlook_view(s->outlook, t->job->zones, t->job->n_zones, from_ms, MIN(to_ms, signals_end_ms(s->grid)),
-		     as_of_ms, corrected, arena, ret);
+	outlook_view(s->outlook, t->job->zones, t->job->n_zones, from_ms, MIN(to_ms, signals_end_ms(s->grid)), as_of_ms,
+		     corrected, arena, ret);
 }
 
 static double mean_size(const struct view *v, enum signal_kind kind)
@@ -410,9 +410,9 @@ static bool plan_pieces(const struct scenario *s, const struct task *t, struct a
 	*ret = (struct plan){ .segments = arena_array(arena, (size_t)used, struct planner_segment) };
 	for (int i = 0; i < used; i++) {
 		if (i == 0 || p[i].start_ms > p[i - 1].end_ms)
-			ret->segments[ret->n_segments++] = (struct planner_segment){
-				t->job->zones[0], (int16_t)MAX(t->job->scale.max, 1), p[i].start_ms, p[i].end_ms
-			};
+			ret->segments[ret->n_segments++] =
+				(struct planner_segment){ t->job->zones[0], (int16_t)MAX(t->job->scale.max, 1),
+							  p[i].start_ms, p[i].end_ms };
 		ret->segments[ret->n_segments - 1].end_ms = p[i].end_ms;
 	}
 	return true;
@@ -481,9 +481,9 @@ static bool plan_threshold(const struct scenario *s, const struct task *t, struc
 			next = MIN(next, now + left_ms);
 			left_ms -= next - now;
 			if (!running)
-				ret->segments[ret->n_segments++] = (struct planner_segment){
-					job->zones[0], (int16_t)MAX(job->scale.max, 1), now, now
-				};
+				ret->segments[ret->n_segments++] =
+					(struct planner_segment){ job->zones[0], (int16_t)MAX(job->scale.max, 1), now,
+								  now };
 			ret->segments[ret->n_segments - 1].end_ms = next;
 		}
 		running = run;
@@ -496,8 +496,8 @@ bool policy_plan(const struct scenario *s, const struct task *t, struct arena *a
 	static bool (*const plans[])(const struct scenario *, const struct task *, struct arena *, struct plan *) = {
 		[POLICY_LOWEST_SLOT] = plan_lowest_slot, [POLICY_LOWEST_WINDOW] = plan_lowest_window,
 		[POLICY_CARBON_TIME] = plan_carbon_time, [POLICY_BLOCK] = plan_block,
-		[POLICY_INTERRUPT] = plan_interrupt,	 [POLICY_ELASTIC] = plan_flex,
-		[POLICY_THRESHOLD] = plan_threshold,	 [POLICY_LOADSHIFT] = plan_loadshift,
+		[POLICY_INTERRUPT] = plan_interrupt,     [POLICY_ELASTIC] = plan_flex,
+		[POLICY_THRESHOLD] = plan_threshold,     [POLICY_LOADSHIFT] = plan_loadshift,
 	};
 
 	if (s->policy == POLICY_NOW) /* late rather than never, as without us */

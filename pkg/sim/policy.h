@@ -13,15 +13,15 @@
  *	threshold       double threshold (planner/threshold.h) at home, seeing the truth of the slot at hand only
  *	loadshift       the cheapest form that the job's columns allow, planned again
  *
- * "Cheap" is w_carbon * carbon / scale + w_cost * price / scale; delay counts in `block` and `loadshift` only. An unknown
- * carbon value with weight shuts a slot, an unknown price counts as the mean of the known ones. Queues (GAIA) replace the
- * length by their mean in lowest-window and carbon-time, and limit the wait in all. Caps on carbon and price bind
- * lowest-slot, lowest-window and what the planners do; Critical jobs start at earliest whatever the policy.
+ * "Cheap" is w_carbon * carbon / scale + w_cost * price / scale; delay counts in `block` and `loadshift` only. An
+ *unknown carbon value with weight shuts a slot, an unknown price counts as the mean of the known ones. Queues (GAIA)
+ *replace the length by their mean in lowest-window and carbon-time, and limit the wait in all. Caps on carbon and price
+ *bind lowest-slot, lowest-window and what the planners do; Critical jobs start at earliest whatever the policy.
  *
  * A block that leaves "now", or an earlier plan, has to gain more than the forecast's error (contracts 3: 20 g/kWh and
- * 10 % of the mean price; none for `perfect`; sigma of `noise`); `block` and `loadshift` mind it. `loadshift` plans again
- * with each issue of the forecast, and each hour between two with the present error added, fading (planner/replan.h):
- * then for a gain above that error on the part of the work that it moves.
+ * 10 % of the mean price; none for `perfect`; sigma of `noise`); `block` and `loadshift` mind it. `loadshift` plans
+ *again with each issue of the forecast, and each hour between two with the present error added, fading
+ *(planner/replan.h): then for a gain above that error on the part of the work that it moves.
  */
 #ifndef SIM_POLICY_H
 #define SIM_POLICY_H

@@ -224,8 +224,8 @@ static bool fits(const struct batch *b, const struct run *run, const struct task
 
 	if (!last)
 		return true;
-	if (!s->outlook->exact && time_slot_floor(last->task.decide_ms, s->grid->step_ms) !=
-					  time_slot_floor(t->decide_ms, s->grid->step_ms))
+	if (!s->outlook->exact &&
+	    time_slot_floor(last->task.decide_ms, s->grid->step_ms) != time_slot_floor(t->decide_ms, s->grid->step_ms))
 		return false;
 	return b->members.len < JOINT_MAX_JOBS && to_ms - from_ms <= (PLANNER_MAX_SLOTS - 2) * s->grid->step_ms;
 }
@@ -238,8 +238,8 @@ static void join_batch(struct run *run, struct batch *b, const struct task *t)
 	struct job job = *t->job;
 
 	job.id = arena_strdup(a, job.id);
-	job.zones = memcpy(arena_array(a, (size_t)job.n_zones, int16_t), job.zones,
-			   (size_t)job.n_zones * sizeof(int16_t));
+	job.zones =
+		memcpy(arena_array(a, (size_t)job.n_zones, int16_t), job.zones, (size_t)job.n_zones * sizeof(int16_t));
 	if (job.scale.max) {
 		size_t n = (size_t)job.scale.max + 1;
 

@@ -298,7 +298,8 @@ int signals_resample(const struct signals *s, int64_t slot_ms, struct signals *r
 	int64_t n;
 
 	if (slot_ms <= 0 || (slot_ms % s->step_ms && s->step_ms % slot_ms))
-		return error_set(err, ERR_INVALID, "--slot: must be a multiple or a divisor of the signals' step, %lld s",
+		return error_set(err, ERR_INVALID,
+				 "--slot: must be a multiple or a divisor of the signals' step, %lld s",
 				 (long long)(s->step_ms / SECOND_MS));
 	grid.step_ms = slot_ms;
 	grid.start_ms = time_slot_floor(s->start_ms, slot_ms);
@@ -403,14 +404,16 @@ int capacity_load(struct capacity *c, const char *path, const struct signals *li
 
 	if (csv_open(path, &csv, err) || read_limits(csv, like, &l, err))
 		return -1;
-	qsort(l.rows.ptr, l.rows.len, sizeof(struct limit_row), compare_limits);
+	if (l.rows.len)
+		qsort(l.rows.ptr, l.rows.len, sizeof(struct limit_row), compare_limits);
 	for (size_t i = 1; i < l.rows.len; i++) {
 		const struct limit_row *a = &l.rows.ptr[i - 1], *b = &l.rows.ptr[i];
 
 		if (a->zone == b->zone && a->time_ms == b->time_ms)
-			return error_set(err, ERR_INVALID,
-					 "%s:%lld: column 'time_utc': the time of line %lld again; keep one of the rows",
-					 path, (long long)b->line, (long long)a->line);
+			return error_set(
+				err, ERR_INVALID,
+				"%s:%lld: column 'time_utc': the time of line %lld again; keep one of the rows", path,
+				(long long)b->line, (long long)a->line);
 	}
 	for (size_t i = 0; i < l.rows.len; i++) {
 		const struct limit_row *r = &l.rows.ptr[i];

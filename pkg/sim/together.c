@@ -50,8 +50,7 @@ static void signals_init(struct crowd *c, const struct member *members, size_t n
 	planner_errors(&c->signals, c->s, 0);
 	for (int z = 0; z < g->n_zones; z++)
 		c->regions[z] = (struct planner_region){
-			.carbon_mg_per_kwh =
-				planner_column(v.value[z][SIGNAL_CARBON], c->signals.n_slots, 1000, arena),
+			.carbon_mg_per_kwh = planner_column(v.value[z][SIGNAL_CARBON], c->signals.n_slots, 1000, arena),
 			.price_micros_per_kwh =
 				planner_column(v.value[z][SIGNAL_PRICE], c->signals.n_slots, 1000, arena),
 		};
@@ -72,15 +71,15 @@ static void rows_init(struct crowd *c, struct arena *arena)
 		for (int i = 0; i < p->n_slots; i++)
 			capacity[i] = (int64_t)(fmin(watts[first + i], SIGNALS_MAX_WATTS) * 1000);
 		c->zone_of_row[c->n_rows] = (int16_t)z;
-		c->rows[c->n_rows] = (struct joint_row){
-			.resource = JOINT_POWER, .regions = &c->zone_of_row[c->n_rows], .n_regions = 1, .capacity = capacity
-		};
+		c->rows[c->n_rows] = (struct joint_row){ .resource = JOINT_POWER,
+							 .regions = &c->zone_of_row[c->n_rows],
+							 .n_regions = 1,
+							 .capacity = capacity };
 		c->n_rows++;
 	}
 }
 
-static void crowd_init(struct crowd *c, const struct scenario *s, struct member *members, size_t n,
-		       struct arena *arena)
+static void crowd_init(struct crowd *c, const struct scenario *s, struct member *members, size_t n, struct arena *arena)
 {
 	*c = (struct crowd){ .s = s, .members = members };
 	c->index = arena_array(arena, n, size_t);
@@ -122,8 +121,7 @@ static bool is_late(void *arg)
 static void improve(struct joint *j, double until_ms)
 {
 	while (!is_late(&until_ms) &&
-	       (joint_without_room(j) ||
-		joint_objective(j) - joint_bound(j) > CLOSE_ENOUGH * fabs(joint_bound(j))))
+	       (joint_without_room(j) || joint_objective(j) - joint_bound(j) > CLOSE_ENOUGH * fabs(joint_bound(j))))
 		joint_improve(j, 1, is_late, &until_ms);
 }
 
@@ -151,9 +149,9 @@ static void settle_flexible(struct crowd *c, struct joint *j, struct arena *aren
 			continue;
 		arena_init(&scratch, 65536, 64 << 20);
 		joint_slots(j, i, JOINT_PRICES, &scratch, &slots);
-		joint_relax(j, i, flex_plan(&slots, &c->plain[i], c->plain[i].earliest_ms, &f, &scratch, &found)
-					  ? found.bound
-					  : -INFINITY);
+		joint_relax(j, i,
+			    flex_plan(&slots, &c->plain[i], c->plain[i].earliest_ms, &f, &scratch, &found) ? found.bound
+													   : -INFINITY);
 		joint_explain(j, i, &now);
 		joint_slots(j, i, JOINT_ROOM, &scratch, &slots);
 		if (flex_plan(&slots, &c->plain[i], c->plain[i].earliest_ms, &f, &scratch, &found) &&
@@ -186,8 +184,8 @@ void plan_together(const struct scenario *s, struct member *members, size_t n, s
 		struct joint_start start = joint_start(j, i);
 
 		if (!m->placed && start.region != PLANNER_NO_REGION)
-			m->placed = one_segment(arena, &m->plan, start.region, MAX(m->job.scale.max, 1),
-						start.start_ms, start.start_ms + m->job.duration_ms);
+			m->placed = one_segment(arena, &m->plan, start.region, MAX(m->job.scale.max, 1), start.start_ms,
+						start.start_ms + m->job.duration_ms);
 	}
 	price_of_scales(ret_price, s,
 			(double[SIGNAL_KINDS]){ c->round.carbon_scale / 1000, c->round.price_scale / 1000 });

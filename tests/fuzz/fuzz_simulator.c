@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fuzz target: the files that the simulator reads. First byte: signals, jobs (on fixed signals, planned by a policy),
- * capacity, issued forecasts, or a trace in one of four layouts. What is loaded is regular, and plans lie in their windows.
+ * capacity, issued forecasts, or a trace in one of four layouts. What is loaded is regular, and plans lie in their
+ * windows.
  */
 #include <sys/mman.h>
 
@@ -52,7 +53,8 @@ static void check_plan(const struct scenario *s, const struct job *job)
 		require(plan.n_segments >= 1 && g[0].start_ms >= t.start_min_ms, "not before earliest");
 		require(g[plan.n_segments - 1].end_ms <= signals_end_ms(s->grid), "inside the signals");
 		for (int i = 0; i < plan.n_segments; i++)
-			require(g[i].start_ms < g[i].end_ms && (i == 0 || g[i].start_ms >= g[i - 1].end_ms), "in order");
+			require(g[i].start_ms < g[i].end_ms && (i == 0 || g[i].start_ms >= g[i - 1].end_ms),
+				"in order");
 	}
 	arena_release(&arena);
 }

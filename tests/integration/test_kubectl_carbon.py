@@ -76,8 +76,8 @@ def test_tables(
         )  # fmt: skip
 
         header, row = carbon(programs, "regions", *where).splitlines()
-        assert header.split() == ["NAME", "CARBON", "NOW", "PRICE", "NOW", "RENEWABLE", "STRESS", "KNOWN", "UNTIL", "FRESH"]
-        assert row.startswith("london   200 g/kWh    24.13 p/kWh") or " g/kWh" in row, row
+        assert header.split() == "NAME CARBON NOW PRICE NOW RENEWABLE STRESS KNOWN UNTIL FRESH".split()
+        assert row.startswith("london   ") and " g/kWh" in row and " p/kWh" in row, row
         text = carbon(programs, "forecast", "london", "--hours", "2", *where)
         assert "cleanest: " in text and "cheapest: " in text and "#" in text and "FROM" in text, text
         table = text[text.index("FROM") :].splitlines()
@@ -264,12 +264,14 @@ def test_recorded_files(
 
     text = lzma.decompress((shared / "data" / name).read_bytes()).decode()
     values = [float(row[column]) for row in csv.DictReader(io.StringIO(text)) if row[column]]
-    arguments = ["data", "import", "--db", f"sqlite://{database}", "--shape", shape, *(["--zone", zone] if zone else []), "-"]
+    where = ["--zone", zone] if zone else []
+    arguments = ["data", "import", "--db", f"sqlite://{database}", "--shape", shape, *where, "-"]
     assert f"{len(values)} values" in carbon(programs, *arguments, stdin=text)
     with sqlite3.connect(database) as db:
         count, total = db.execute(f"SELECT count(*), sum({db_column}) FROM {table}").fetchone()  # noqa: S608
     # An hour that the file has twice is one row.
-    times = {next(iter(row[k] for k in row if "time" in k.lower())) for row in csv.DictReader(io.StringIO(text)) if row[column]}
+    rows_of_file = [row for row in csv.DictReader(io.StringIO(text)) if row[column]]
+    times = {next(row[key] for key in row if "time" in key.lower()) for row in rows_of_file}
     assert count == len(times)
     if len(times) == len(values):
         assert abs(total - sum(values) * factor) <= len(values)
