@@ -27,7 +27,9 @@ static void parse_as(int what, struct str body)
 	if (grid_octopus_agile.parse(&env, &req, body, &a, &err))
 		require(err.code != ERR_NONE && err.msg[0], "an error says why");
 	require(!a.next[0] || strncmp(a.next, URL "?", strlen(URL "?")) == 0, "next stays where it was");
-	require(strspn(a.product, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(a.product), "product fits a path");
+	const char *product = grid_answer_noted(&a, "product");
+	require(!product || strspn(product, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(product),
+		"product fits a path");
 	for (size_t i = 0; i < a.series.len; i++)
 		for (int k = 0; k < a.series.ptr[i]->n; k++) {
 			int32_t v = a.series.ptr[i]->value[k];
