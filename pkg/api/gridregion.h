@@ -128,6 +128,8 @@ int gridregion_of_node(const struct gridregion *const *regions, int n, const str
 
 /* Value of a forecast column (or of recent) at that time, GRID_UNKNOWN outside or missing. */
 int32_t grid_forecast_at(const struct grid_forecast *f, const int32_t *column, int64_t ms);
+/* End of the last slot whose carbon is known: until then the region can be planned for. TIME_NONE when none is. */
+int64_t grid_forecast_known_until_ms(const struct grid_forecast *f);
 /* The error to take the region's carbon forecast to have: config_mg as it is, more where it is less to be trusted. */
 int32_t gridregion_carbon_error(const struct gridregion *r, int32_t config_mg_per_kwh);
 /* The best that is known of a past slot, whatever its kind; GRID_UNKNOWN if not there. */
@@ -139,5 +141,8 @@ int32_t grid_recent_price_at(const struct grid_recent *r, int64_t ms);
  * texts of kubectl's columns, is made from the figures. Unknown figures and empty columns are left out.
  */
 void gridregion_encode_status(const struct gridregion *r, struct buf *out);
+/* Its members "basis" (none while it is not known) and "sources", also for others who show a region. */
+void gridregion_write_basis(struct json_writer *w, const struct grid_basis *b);
+void gridregion_write_sources(struct json_writer *w, const struct gridregion *r);
 
 #endif

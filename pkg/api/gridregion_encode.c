@@ -70,7 +70,7 @@ static void put_recent(struct json_writer *w, const struct grid_recent *r)
 	jw_end_object(w);
 }
 
-static void put_basis(struct json_writer *w, const struct grid_basis *b)
+void gridregion_write_basis(struct json_writer *w, const struct grid_basis *b)
 {
 	if (!b->accounting[0])
 		return;
@@ -82,16 +82,16 @@ static void put_basis(struct json_writer *w, const struct grid_basis *b)
 	jw_end_object(w);
 }
 
-static void put_sources(struct json_writer *w, const struct gridregion *r)
+void gridregion_write_sources(struct json_writer *w, const struct gridregion *r)
 {
 	jw_array(w, "sources");
 	for (int i = 0; i < r->n_sources; i++) {
 		const struct grid_source *s = &r->sources[i];
 
 		jw_object(w, NULL);
-		jw_string(w, "metric", s->metric);
+		jw_string_opt(w, "metric", s->metric);
 		jw_string_opt(w, "use", s->use);
-		jw_string(w, "provider", s->provider);
+		jw_string_opt(w, "provider", s->provider);
 		jw_string_opt(w, "zone", s->zone);
 		jw_string_opt(w, "product", s->product);
 		jw_string_opt(w, "kind", s->kind);
@@ -121,8 +121,7 @@ static void put_mix(struct json_writer *w, const struct gridregion *r)
 	jw_end_array(w);
 }
 
-/* End of the last known carbon value: until then the region can be planned for. */
-static int64_t forecast_until(const struct grid_forecast *f)
+int64_t grid_forecast_known_until_ms(const struct grid_forecast *f)
 {
 	for (int i = f->carbon_p50 && f->start_ms != TIME_NONE ? f->n : 0; i > 0; i--)
 		if (f->carbon_p50[i - 1] != GRID_UNKNOWN)
@@ -221,7 +220,7 @@ static void put_summary(struct json_writer *w, const struct gridregion *r)
 		price_text(f->price_p50[cheapest], r->currency, text);
 		put_lowest(w, "cheapest", f, cheapest, text);
 	}
-	jw_time(w, "forecastUntil", forecast_until(f));
+	jw_time(w, "forecastUntil", grid_forecast_known_until_ms(f));
 	if (r->stress_cause && r->stress_permille != GRID_UNKNOWN)
 		jw_stringf(w, "stress", "%d %% (%s)", (r->stress_permille + 5) / 10, r->stress_cause);
 	if (carbon)
@@ -247,8 +246,8 @@ void gridregion_encode_status(const struct gridregion *r, struct buf *out)
 	put_figure(&w, "confidencePerMille", r->confidence_permille);
 	put_figure(&w, "stressPerMille", r->stress_permille);
 	jw_string_opt(&w, "stressCause", r->stress_cause);
-	put_basis(&w, &r->basis);
-	put_sources(&w, r);
+	gridregion_write_basis(&w, &r->basis);
+	gridregion_write_sources(&w, r);
 	conditions_write(&w, "conditions", &r->conditions);
 	jw_end_object(&w);
 }

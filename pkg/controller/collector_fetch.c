@@ -108,7 +108,7 @@ static void reschedule(struct fetch *f, struct feed *feed, int64_t now_ms, const
 	if (!err) {
 		feed->failures = 0;
 		feed->renewed = false;
-		feed->due_ms = p->provider->next_poll_ms(&env, &f->req, m->horizon_ms, jitter());
+		feed->due_ms = grid_provider_next_poll_ms(p->provider, &env, &f->req, m->horizon_ms, jitter());
 		feed->due_ms = MAX(feed->due_ms, now_ms + MINUTE_MS);
 		feed->heals = m->gaps ? MIN(feed->heals + 1, 16) : 0;
 		if (m->gaps)

@@ -411,7 +411,7 @@ static void sink_answer(const struct collector_state *s, int provider, const str
 
 static bool asked_for(const struct source *src, const struct grid_request *req)
 {
-	return src->provider->serves(req, src->zone) && strcmp(src->asked, req->product) == 0;
+	return grid_provider_serves(src->provider, req, src->zone) && strcmp(src->asked, req->product) == 0;
 }
 
 void collector_state_merge(struct collector_state *s, int provider, const struct grid_request *req,

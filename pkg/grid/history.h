@@ -62,7 +62,6 @@ int grid_history_each_vintage(struct db *db, const char *zone, enum grid_metric 
 /* ---- writes by hand: for imports; on the db thread, in a transaction of their own ---- */
 
 /* As the sink's. Zones by their names in the database when provider's zone is one already. */
-int grid_history_put(struct db *db, const struct grid_sample *samples, size_t n, int64_t *ret_changed,
-		     struct error *err) must_check;
+int grid_history_put(struct db *db, const struct grid_sample *samples, size_t n, struct error *err) must_check;
 
 #endif

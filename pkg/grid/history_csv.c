@@ -401,7 +401,7 @@ int history_import(struct db *db, struct history_csv *h, void (*progress)(void *
 		}
 		if (got < 0)
 			return -1;
-		if (n && grid_history_put(db, c->samples, n, NULL, err))
+		if (n && grid_history_put(db, c->samples, n, err))
 			return -1;
 		*ret_n += (int64_t)n;
 		if (progress)

@@ -481,8 +481,7 @@ int history_rows_write(struct db *db, const struct history_rows *r, struct histo
 		       : 0;
 }
 
-int grid_history_put(struct db *db, const struct grid_sample *samples, size_t n, int64_t *ret_changed,
-		     struct error *err)
+int grid_history_put(struct db *db, const struct grid_sample *samples, size_t n, struct error *err)
 {
 	struct history_rows rows = { 0 };
 	struct history_ids ids = { 0 };
@@ -492,8 +491,6 @@ int grid_history_put(struct db *db, const struct grid_sample *samples, size_t n,
 	for (size_t i = 0; i < n; i++)
 		history_rows_add_sample(&rows, &samples[i]);
 	r = db_tx_begin(&tx, db, err) || history_rows_write(db, &rows, &ids, err) || db_tx_commit(&tx, err) ? -1 : 0;
-	if (ret_changed)
-		*ret_changed = (int64_t)rows.samples.len;
 	history_rows_release(&rows);
 	history_ids_release(&ids);
 	return r;

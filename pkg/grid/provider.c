@@ -20,6 +20,18 @@ const struct grid_provider *grid_provider_find(const char *name)
 	return NULL;
 }
 
+bool grid_provider_serves(const struct grid_provider *p, const struct grid_request *req, const char *zone)
+{
+	return p->serves ? p->serves(req, zone) : strcmp(req->zone, zone) == 0;
+}
+
+int64_t grid_provider_next_poll_ms(const struct grid_provider *p, const struct grid_env *env,
+				   const struct grid_request *req, int64_t known_until_ms, double jitter)
+{
+	return p->next_poll_ms ? p->next_poll_ms(env, req, known_until_ms, jitter)
+			       : grid_poll_every(env, p->poll_every_ms, jitter);
+}
+
 const char *grid_env_note(const struct grid_env *env, const char *key)
 {
 	for (int i = 0; i < env->n_notes; i++)

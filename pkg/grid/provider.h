@@ -9,7 +9,7 @@
  *	if (grid->parse(&env, req, body, &answer, err))	(once per page)
  *		...
  *	grid_answer_finish(&answer, grid->flat);
- *	due = grid->next_poll_ms(&env, req, known_until, jitter);
+ *	due = grid_provider_next_poll_ms(grid, &env, req, known_until, jitter);
  */
 #ifndef GRID_PROVIDER_H
 #define GRID_PROVIDER_H
@@ -114,7 +114,7 @@ struct grid_provider {
 	 * an empty URL needs no network: when it is due, parse() is called at once with an empty body (static-factors).
 	 */
 	void (*plan)(const struct grid_env *env, const struct grid_target *targets, size_t n, struct grid_plan *ret);
-	/* Is the zone's data what that request asks for? */
+	/* Is the zone's data what that request asks for? NULL = when it is the request's zone. */
 	bool (*serves)(const struct grid_request *req, const char *zone);
 	/*
 	 * Adds a 2xx body to the answer; sets a->next when there are more pages. ERR_INVALID: not what was asked for,
@@ -122,7 +122,11 @@ struct grid_provider {
 	 */
 	int (*parse)(const struct grid_env *env, const struct grid_request *req, struct str body, struct grid_answer *a,
 		     struct error *err);
-	/* Domain time of the next poll after a good answer. known_until: horizon of the series; jitter: [0, 1). */
+	/*
+	 * Domain time of the next poll after a good answer. known_until: horizon of the series; jitter: [0, 1). NULL =
+	 * every poll_every_ms, for providers without a publication rhythm: see grid_poll_every().
+	 */
+	int64_t poll_every_ms;
 	int64_t (*next_poll_ms)(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
 				double jitter);
 };
@@ -135,6 +139,10 @@ extern const struct grid_provider *const grid_providers[];
 extern const int grid_n_providers;
 /* NULL when unknown. */
 const struct grid_provider *grid_provider_find(const char *name);
+/* serves and next_poll_ms, or what stands for them. */
+bool grid_provider_serves(const struct grid_provider *p, const struct grid_request *req, const char *zone);
+int64_t grid_provider_next_poll_ms(const struct grid_provider *p, const struct grid_env *env,
+				   const struct grid_request *req, int64_t known_until_ms, double jitter);
 
 /* The note of that key, NULL when there is none. */
 const char *grid_env_note(const struct grid_env *env, const char *key);

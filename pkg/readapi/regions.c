@@ -23,16 +23,6 @@ static void column(struct json_writer *w, const char *key, const int32_t *values
 	jw_end_array(w);
 }
 
-/* The end of the last slot whose carbon is known. */
-static int64_t known_until_ms(const struct grid_forecast *f)
-{
-	int n = f->carbon_p50 && f->start_ms != TIME_NONE ? f->n : 0;
-
-	while (n > 0 && f->carbon_p50[n - 1] == GRID_UNKNOWN)
-		n--;
-	return n ? f->start_ms + n * f->slot_ms : TIME_NONE;
-}
-
 static void write_now(struct json_writer *w, const struct gridregion *g, int64_t now_ms)
 {
 	const struct grid_forecast *f = &g->forecast;
@@ -49,43 +39,11 @@ static void write_now(struct json_writer *w, const struct gridregion *g, int64_t
 	i32(w, "stressPerMille", g->stress_permille);
 	i32(w, "confidencePerMille", g->confidence_permille);
 	jw_time(w, "issuedTime", f->issued_ms);
-	jw_time(w, "knownUntilTime", known_until_ms(f));
-	if (g->basis.accounting[0]) {
-		jw_object(w, "basis");
-		jw_string(w, "accounting", g->basis.accounting);
-		jw_string(w, "scope", g->basis.scope);
-		jw_string(w, "boundary", g->basis.boundary);
-		jw_string(w, "resolution", g->basis.resolution);
-		jw_end_object(w);
-	}
+	jw_time(w, "knownUntilTime", grid_forecast_known_until_ms(f));
+	gridregion_write_basis(w, &g->basis);
 	jw_bool(w, "fresh", condition_is_true(&g->conditions, "Fresh"));
 	jw_bool(w, "degraded", condition_is_true(&g->conditions, "Degraded"));
 	jw_bool(w, "placeShiftDisabled", g->place_shift_disabled);
-}
-
-static void write_sources(struct json_writer *w, const struct gridregion *g)
-{
-	jw_array(w, "sources");
-	for (int i = 0; i < g->n_sources; i++) {
-		const struct grid_source *s = &g->sources[i];
-
-		jw_object(w, NULL);
-		jw_string_opt(w, "metric", s->metric);
-		jw_string_opt(w, "use", s->use);
-		jw_string_opt(w, "provider", s->provider);
-		jw_string_opt(w, "zone", s->zone);
-		jw_string_opt(w, "product", s->product);
-		jw_string_opt(w, "kind", s->kind);
-		jw_string_opt(w, "note", s->note);
-		jw_string_opt(w, "currency", s->currency);
-		jw_string_opt(w, "attribution", s->attribution);
-		jw_string_opt(w, "licence", s->licence);
-		i32(w, "confidencePerMille", s->confidence_permille);
-		jw_time(w, "issuedTime", s->issued_ms);
-		jw_time(w, "fetchedTime", s->fetched_ms);
-		jw_end_object(w);
-	}
-	jw_end_array(w);
 }
 
 static int by_name(const void *a, const void *b)
@@ -107,7 +65,7 @@ int readapi_regions(struct readapi_request *r, struct error *err)
 	for (size_t i = 0; i < all.len; i++) {
 		jw_object(&r->w, NULL);
 		write_now(&r->w, gridregion_of(all.items[i]), r->now_ms);
-		write_sources(&r->w, gridregion_of(all.items[i]));
+		gridregion_write_sources(&r->w, gridregion_of(all.items[i]));
 		jw_end_object(&r->w);
 	}
 	jw_end_array(&r->w);
@@ -144,7 +102,7 @@ int readapi_region_current(struct readapi_request *r, struct error *err)
 		jw_end_object(&r->w);
 	}
 	jw_end_array(&r->w);
-	write_sources(&r->w, g);
+	gridregion_write_sources(&r->w, g);
 	conditions_write(&r->w, "conditions", &g->conditions);
 	jw_end_object(&r->w);
 	return 0;
@@ -178,7 +136,7 @@ int readapi_region_forecast(struct readapi_request *r, struct error *err)
 	column(&r->w, "priceP50PerKWhMicros", f->price_p50, from, n);
 	column(&r->w, "priceP90PerKWhMicros", f->price_p90, from, n);
 	column(&r->w, "renewablePerMille", f->renewable, from, n);
-	write_sources(&r->w, gridregion_of(o));
+	gridregion_write_sources(&r->w, gridregion_of(o));
 	jw_end_object(&r->w);
 	return 0;
 }

@@ -283,8 +283,8 @@ static void test_plan(void **state)
 	assert_int_equal(plan.items[0].to_ms, at("2026-05-08T09:00Z"));
 	assert_string_equal(plan.items[1].url,
 			    "http://127.0.0.1:1/regional/intensity/2026-05-04T09:30Z/2026-05-06T09:00Z");
-	assert_true(GRID->serves(&plan.items[0], "13"));
-	assert_false(GRID->serves(&plan.items[0], "national"));
+	assert_true(grid_provider_serves(GRID, &plan.items[0], "13"));
+	assert_false(grid_provider_serves(GRID, &plan.items[0], "national"));
 	plan.n = 0;
 	GRID->plan(&env, targets, ARRAY_LEN(targets), &plan);
 	assert_int_equal(plan.n, 4);
@@ -315,8 +315,8 @@ static void test_schedule(void **state)
 		const struct grid_env env = { .base_url = "", .now_ms = at(cases[i].now) };
 		const struct grid_request req = { .what = cases[i].what };
 
-		assert_int_equal(GRID->next_poll_ms(&env, &req, TIME_NONE, 0), at(cases[i].earliest));
-		assert_true(GRID->next_poll_ms(&env, &req, TIME_NONE, 0.999) <= at(cases[i].latest));
+		assert_int_equal(grid_provider_next_poll_ms(GRID, &env, &req, TIME_NONE, 0), at(cases[i].earliest));
+		assert_true(grid_provider_next_poll_ms(GRID, &env, &req, TIME_NONE, 0.999) <= at(cases[i].latest));
 	}
 }
 

@@ -218,8 +218,8 @@ static void test_plan(void **state)
 	assert_int_equal(plan.items[1].to_ms, at("2026-05-06T10:00Z"));
 	assert_int_equal(plan.items[0].from_ms, at("2026-05-06T09:00Z"));
 	assert_string_equal(plan.items[2].url, BASE "/power-breakdown/history?zone=US-CAL-CISO");
-	assert_true(GRID->serves(&plan.items[0], "US-CAL-CISO"));
-	assert_false(GRID->serves(&plan.items[0], "DE"));
+	assert_true(grid_provider_serves(GRID, &plan.items[0], "US-CAL-CISO"));
+	assert_false(grid_provider_serves(GRID, &plan.items[0], "DE"));
 	GRID->basis(&env, "DE", &basis);
 	assert_string_equal(basis.scope, "lifecycle");
 	/* Without a key, or with one that would be two headers: no requests. */

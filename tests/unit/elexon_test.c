@@ -456,10 +456,11 @@ static void test_plan(void **state)
 	for (int i = 0; i < plan->n; i++) {
 		assert_string_equal(plan->items[i].url + strlen("http://h"), urls[i]);
 		assert_true(plan->items[i].to_ms > plan->items[i].from_ms);
-		assert_true(GRID->serves(&plan->items[i], "GB"));
-		assert_false(GRID->serves(&plan->items[i], "13"));
+		assert_true(grid_provider_serves(GRID, &plan->items[i], "GB"));
+		assert_false(grid_provider_serves(GRID, &plan->items[i], "13"));
 		for (double j = 0; j < 1; j += 0.5)
-			assert_in_range(GRID->next_poll_ms(&env, &plan->items[i], TIME_NONE, j) - env.now_ms,
+			assert_in_range(grid_provider_next_poll_ms(GRID, &env, &plan->items[i], TIME_NONE, j) -
+						env.now_ms,
 					5 * MINUTE_MS, 70 * MINUTE_MS);
 	}
 	assert_int_equal(plan->items[0].from_ms, at("2026-05-05T23:00Z"));

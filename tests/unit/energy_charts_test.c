@@ -134,8 +134,10 @@ static void test_schedule(void **state)
 		int64_t known = cases[i].known ? at(cases[i].known) : TIME_NONE;
 		char text[TIME_TEXT];
 
-		assert_string_equal(time_format(GRID->next_poll_ms(&env, &(struct grid_request){ 0 }, known, 0), text),
-				    cases[i].next);
+		assert_string_equal(
+			time_format(grid_provider_next_poll_ms(GRID, &env, &(struct grid_request){ 0 }, known, 0),
+				    text),
+			cases[i].next);
 	}
 }
 

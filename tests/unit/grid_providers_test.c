@@ -77,7 +77,8 @@ static void test_table(void **state)
 			assert_string_not_equal(p->name, grid_providers[k]->name);
 		assert_ptr_equal(grid_provider_find(p->name), p);
 		assert_true(p->licence || p == &grid_hour_of_week);
-		assert_true(p->has_zone && p->plan && p->serves && p->parse && p->next_poll_ms);
+		assert_true(p->has_zone && p->plan && p->parse);
+		assert_true(p->next_poll_ms || p->poll_every_ms >= MINUTE_MS);
 		assert_true(!p->base_url || !p->base_url[0] || strncmp(p->base_url, "https://", 8) == 0);
 		assert_true(!p->currency || strlen(p->currency) == 3);
 		assert_in_range(p->confidence_permille, 0, 1000);
@@ -108,8 +109,8 @@ static void check_request(const struct grid_provider *p, const struct grid_env *
 
 	check_secret(r);
 	assert_true(r->id[0] && r->from_ms <= r->to_ms && r->to_ms - r->from_ms <= GRID_SERIES_MAX * SLOT_MS);
-	assert_true(p->next_poll_ms(env, r, TIME_NONE, 0) >= env->now_ms + MINUTE_MS);
-	assert_true(p->next_poll_ms(env, r, env->now_ms + 2 * DAY_MS, 0.999) <= env->now_ms + 2 * DAY_MS);
+	assert_true(grid_provider_next_poll_ms(p, env, r, TIME_NONE, 0) >= env->now_ms + MINUTE_MS);
+	assert_true(grid_provider_next_poll_ms(p, env, r, env->now_ms + 2 * DAY_MS, 0.999) <= env->now_ms + 2 * DAY_MS);
 	for (size_t i = 0; r->url[0] && i <= ARRAY_LEN(nonsense); i++) {
 		struct error err = ERROR_INIT;
 		struct grid_answer a;

@@ -43,7 +43,7 @@ static void has(struct fixture *f, const char *zone, enum grid_metric metric, co
 
 static void put(struct fixture *f, struct grid_sample s)
 {
-	OK(grid_history_put(f->db, &s, 1, NULL, err));
+	OK(grid_history_put(f->db, &s, 1, err));
 }
 
 static void zones_are_named_as_regions_are(void **state)

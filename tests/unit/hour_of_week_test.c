@@ -54,9 +54,9 @@ static void test_zones(void **state)
 	for (int i = 0; i < plan.n; i++) {
 		assert_true(plan.items[i].history);
 		assert_string_equal(plan.items[i].url, "");
-		assert_true(GRID->serves(&plan.items[i], plan.items[i].zone));
+		assert_true(grid_provider_serves(GRID, &plan.items[i], plan.items[i].zone));
 	}
-	assert_true(GRID->next_poll_ms(env(), &plan.items[0], TIME_NONE, 0) > at(NOW_TEXT) + HOUR_MS);
+	assert_true(grid_provider_next_poll_ms(GRID, env(), &plan.items[0], TIME_NONE, 0) > at(NOW_TEXT) + HOUR_MS);
 }
 
 static int by_value(const void *a, const void *b)

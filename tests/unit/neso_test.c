@@ -377,12 +377,17 @@ static void test_plan(void **state)
 		(void)snprintf(url, sizeof(url), "http://h/api/3/action/package_show?id=%s", packages[i]);
 		assert_string_equal(plan->items[i].url, url);
 		assert_int_equal(plan->items[i].from_ms, at("2026-05-04T09:00Z"));
-		assert_true(GRID->next_poll_ms(&env, &plan->items[i], TIME_NONE, 0) >= env.now_ms + SLOT_MS);
+		assert_true(grid_provider_next_poll_ms(GRID, &env, &plan->items[i], TIME_NONE, 0) >=
+			    env.now_ms + SLOT_MS);
 	}
-	assert_true(GRID->serves(&plan->items[0], "13") && !GRID->serves(&plan->items[0], "london"));
-	assert_true(GRID->serves(&plan->items[1], "london") && !GRID->serves(&plan->items[1], "13"));
-	assert_true(GRID->serves(&plan->items[2], "GB") && !GRID->serves(&plan->items[2], "national"));
-	assert_true(GRID->serves(&plan->items[4], "GB") && !GRID->serves(&plan->items[4], "1"));
+	assert_true(grid_provider_serves(GRID, &plan->items[0], "13") &&
+		    !grid_provider_serves(GRID, &plan->items[0], "london"));
+	assert_true(grid_provider_serves(GRID, &plan->items[1], "london") &&
+		    !grid_provider_serves(GRID, &plan->items[1], "13"));
+	assert_true(grid_provider_serves(GRID, &plan->items[2], "GB") &&
+		    !grid_provider_serves(GRID, &plan->items[2], "national"));
+	assert_true(grid_provider_serves(GRID, &plan->items[4], "GB") &&
+		    !grid_provider_serves(GRID, &plan->items[4], "1"));
 	free(plan);
 }
 

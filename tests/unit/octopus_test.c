@@ -301,8 +301,8 @@ static void test_discovery(void **state)
 	assert_string_equal(plan.items[1].rests_on, "product");
 	assert_string_equal(plan.items[1].zone, "_C");
 	assert_non_null(strstr(plan.items[1].url, "/E-1R-AGILE-24-10-01-C/"));
-	assert_true(GRID->serves(&plan.items[1], "_C"));
-	assert_false(GRID->serves(&plan.items[1], "A"));
+	assert_true(grid_provider_serves(GRID, &plan.items[1], "_C"));
+	assert_false(grid_provider_serves(GRID, &plan.items[1], "A"));
 }
 
 static void test_schedule(void **state)
@@ -336,9 +336,10 @@ static void test_schedule(void **state)
 		int64_t known_until = cases[i].known ? at(cases[i].known) : TIME_NONE;
 		char text[TIME_TEXT];
 
-		assert_string_equal(time_format(GRID->next_poll_ms(&env, &rates, known_until, 0), text), cases[i].next);
-		assert_true(GRID->next_poll_ms(&env, &rates, known_until, 0.999) > env.now_ms);
-		assert_int_equal(GRID->next_poll_ms(&env, &products, TIME_NONE, 0), env.now_ms + DAY_MS);
+		assert_string_equal(time_format(grid_provider_next_poll_ms(GRID, &env, &rates, known_until, 0), text),
+				    cases[i].next);
+		assert_true(grid_provider_next_poll_ms(GRID, &env, &rates, known_until, 0.999) > env.now_ms);
+		assert_int_equal(grid_provider_next_poll_ms(GRID, &env, &products, TIME_NONE, 0), env.now_ms + DAY_MS);
 	}
 }
 

@@ -100,8 +100,8 @@ static void test_plan(void **state)
 	assert_int_equal(plan->items[0].to_ms, at("2026-05-06T09:00Z"));
 	assert_non_null(strstr(plan->items[1].url, "/pes/12?"));
 	assert_non_null(strstr(plan->items[2].url, "/pes/17?"));
-	assert_true(GRID->serves(&plan->items[1], "_C"));
-	assert_false(GRID->serves(&plan->items[1], "GB"));
+	assert_true(grid_provider_serves(GRID, &plan->items[1], "_C"));
+	assert_false(grid_provider_serves(GRID, &plan->items[1], "GB"));
 	assert_false(GRID->has_zone(&env, GRID_SOLAR, NULL));
 	free(plan);
 }

@@ -111,7 +111,7 @@ static void test_login_and_places(void **state)
 	assert_int_equal(plan.n, 1);
 	assert_string_equal(plan.items[0].url, BASE "/login");
 	assert_string_equal(plan.items[0].header, "Authorization: Basic bWU6cHc6MQ==");
-	assert_true(GRID->serves(&plan.items[0], "UK"));
+	assert_true(grid_provider_serves(GRID, &plan.items[0], "UK"));
 	env.notes = &token;
 	env.n_notes = 1;
 	plan.n = 0;
@@ -167,8 +167,8 @@ static void test_token(void **state)
 		if (cases[i].good) {
 			assert_string_equal(grid_answer_noted(&a, "token"), "abc.def");
 			assert_int_equal(a.notes[0].expires_ms, env.now_ms + 29 * MINUTE_MS);
-			assert_true(GRID->next_poll_ms(&env, &(struct grid_request){ .what = LOGIN }, TIME_NONE,
-						       0.999) < a.notes[0].expires_ms);
+			assert_true(grid_provider_next_poll_ms(GRID, &env, &(struct grid_request){ .what = LOGIN },
+							       TIME_NONE, 0.999) < a.notes[0].expires_ms);
 		}
 		grid_answer_release(&a);
 	}

@@ -63,11 +63,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 /* Minutes as a number, or .NET's "hh:mm:ss". 0 when it is neither. */
 static int64_t read_duration(const struct json *j)
 {
@@ -141,14 +136,6 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	return grid_read_verdict(a, before, rows, err);
 }
 
-static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
-			    double jitter)
-{
-	(void)req;
-	(void)known_until_ms;
-	return grid_poll_every(env, 15 * MINUTE_MS, jitter);
-}
-
 const struct grid_provider grid_carbon_aware_sdk = {
 	.name = "carbon-aware-sdk",
 	.base_url = NULL,
@@ -161,7 +148,6 @@ const struct grid_provider grid_carbon_aware_sdk = {
 	.has_zone = has_zone,
 	.basis = basis,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
-	.next_poll_ms = next_poll_ms,
+	.poll_every_ms = 15 * MINUTE_MS,
 };

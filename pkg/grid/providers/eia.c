@@ -73,11 +73,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 			ask(env, ret, targets[i].zone, targets[i].metric == GRID_DEMAND ? DEMAND : GENERATION);
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 /* The start of the hour that ends at "2026-05-05T23". */
 static bool read_hour(const struct json *period, int64_t *ret_ms)
 {
@@ -217,14 +212,6 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	return grid_read_verdict(a, before, json_len(rows), err);
 }
 
-static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
-			    double jitter)
-{
-	(void)req;
-	(void)known_until_ms;
-	return grid_poll_every(env, HOUR_MS, jitter);
-}
-
 const struct grid_provider grid_eia = {
 	.name = "eia",
 	.base_url = "https://api.eia.gov/v2",
@@ -240,7 +227,6 @@ const struct grid_provider grid_eia = {
 	.basis = basis,
 	.area = area,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
-	.next_poll_ms = next_poll_ms,
+	.poll_every_ms = HOUR_MS,
 };

@@ -63,11 +63,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 /* 0 when it is a length that we do not know. Where it is not said: an hour, or the least between two rows. */
 static int64_t read_step(const struct json *doc, const struct json *rows)
 {
@@ -240,7 +235,6 @@ const struct grid_provider grid_electricity_maps = {
 	.has_zone = has_zone,
 	.basis = basis,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
 	.next_poll_ms = next_poll_ms,
 };

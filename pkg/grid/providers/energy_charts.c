@@ -52,11 +52,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 /*
  * The step of an answer: the least there is between two times, since a longer one may be a gap. 0 when there is none
  * that is a quarter or an hour.
@@ -140,7 +135,6 @@ const struct grid_provider grid_energy_charts = {
 	.has_zone = has_zone,
 	.area = area,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
 	.next_poll_ms = next_poll_ms,
 };

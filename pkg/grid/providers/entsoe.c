@@ -110,11 +110,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 			ask(env, ret, targets[i].zone, targets[i].metric == GRID_WHOLESALE ? PRICES : MIX);
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 /* Is the series what was asked for? If not it is passed over, and what it lacks is kept for the case that all do. */
 static bool is_wanted(const struct entsoe_series *s, const struct grid_request *req, const char **ret_why)
 {
@@ -251,7 +246,6 @@ const struct grid_provider grid_entsoe = {
 	.basis = basis,
 	.area = area,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
 	.next_poll_ms = next_poll_ms,
 };

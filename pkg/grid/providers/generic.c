@@ -236,14 +236,6 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	return failed ? -1 : grid_read_verdict(a, before, r.rows, err);
 }
 
-static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
-			    double jitter)
-{
-	(void)req;
-	(void)known_until_ms;
-	return grid_poll_every(env, 15 * MINUTE_MS, jitter);
-}
-
 const struct grid_provider grid_generic = {
 	.name = "generic",
 	.base_url = "", /* the sources' URLs are complete */
@@ -257,5 +249,5 @@ const struct grid_provider grid_generic = {
 	.plan = plan,
 	.serves = serves,
 	.parse = parse,
-	.next_poll_ms = next_poll_ms,
+	.poll_every_ms = 15 * MINUTE_MS,
 };

@@ -69,11 +69,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 static int by_value(const void *a, const void *b)
 {
 	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
@@ -116,14 +111,6 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	return 0;
 }
 
-static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
-			    double jitter)
-{
-	(void)req;
-	(void)known_until_ms;
-	return grid_poll_every(env, POLL_MS, jitter);
-}
-
 const struct grid_provider grid_hour_of_week = {
 	.name = "hour-of-week",
 	.base_url = "",
@@ -135,7 +122,6 @@ const struct grid_provider grid_hour_of_week = {
 	.has_zone = has_zone,
 	.basis = basis,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
-	.next_poll_ms = next_poll_ms,
+	.poll_every_ms = POLL_MS,
 };

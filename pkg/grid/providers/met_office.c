@@ -47,11 +47,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 static int parse(const struct grid_env *env, const struct grid_request *req, struct str body, struct grid_answer *a,
 		 struct error *err)
 {
@@ -80,14 +75,6 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	return grid_read_verdict(a, before, json_len(rows), err);
 }
 
-static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
-			    double jitter)
-{
-	(void)req;
-	(void)known_until_ms;
-	return grid_poll_every(env, HOUR_MS, jitter);
-}
-
 const struct grid_provider grid_met_office = {
 	.name = "met-office",
 	.base_url = "https://data.hub.api.metoffice.gov.uk/sitespecific/v0",
@@ -100,7 +87,6 @@ const struct grid_provider grid_met_office = {
 	.flat = true,
 	.has_zone = has_zone,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
-	.next_poll_ms = next_poll_ms,
+	.poll_every_ms = HOUR_MS,
 };

@@ -64,11 +64,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 /* Unix seconds, or "2024-01-15T00:00" of a clock that is offset_s ahead of UTC. */
 static bool read_time(const struct json *j, int64_t offset_s, int64_t *ret_ms)
 {
@@ -148,14 +143,6 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	return grid_read_verdict(a, before, json_len(times), err);
 }
 
-static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
-			    double jitter)
-{
-	(void)req;
-	(void)known_until_ms;
-	return grid_poll_every(env, HOUR_MS, jitter);
-}
-
 const struct grid_provider grid_open_meteo = {
 	.name = "open-meteo",
 	.base_url = "https://api.open-meteo.com/v1",
@@ -169,7 +156,6 @@ const struct grid_provider grid_open_meteo = {
 	.flat = true,
 	.has_zone = has_zone,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
-	.next_poll_ms = next_poll_ms,
+	.poll_every_ms = HOUR_MS,
 };

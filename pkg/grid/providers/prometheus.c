@@ -64,11 +64,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 /* [ 1778018400, "230.5" ] */
 static void take(struct grid_answer *a, const struct grid_custom *c, const struct json *pair)
 {
@@ -116,14 +111,6 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	return grid_read_verdict(a, before, json_len(values), err);
 }
 
-static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
-			    double jitter)
-{
-	(void)req;
-	(void)known_until_ms;
-	return grid_poll_every(env, 5 * MINUTE_MS, jitter);
-}
-
 const struct grid_provider grid_prometheus = {
 	.name = "prometheus",
 	.base_url = NULL,
@@ -133,7 +120,6 @@ const struct grid_provider grid_prometheus = {
 	.has_zone = has_zone,
 	.basis = basis,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
-	.next_poll_ms = next_poll_ms,
+	.poll_every_ms = 5 * MINUTE_MS,
 };

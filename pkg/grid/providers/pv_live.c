@@ -65,11 +65,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 static int column(const struct json *meta, const char *name)
 {
 	int i = 0;
@@ -125,15 +120,6 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	return grid_read_verdict(a, before, json_len(rows), err);
 }
 
-/* A new value some minutes after each half hour. */
-static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
-			    double jitter)
-{
-	(void)req;
-	(void)known_until_ms;
-	return grid_poll_every(env, SLOT_MS, jitter);
-}
-
 const struct grid_provider grid_pv_live = {
 	.name = "pv-live",
 	.base_url = "https://api.pvlive.uk/pvlive/api/v4",
@@ -144,7 +130,6 @@ const struct grid_provider grid_pv_live = {
 	.has_zone = has_zone,
 	.area = area,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
-	.next_poll_ms = next_poll_ms,
+	.poll_every_ms = SLOT_MS, /* a new value some minutes after each half hour */
 };

@@ -79,11 +79,6 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 	}
 }
 
-static bool serves(const struct grid_request *req, const char *zone)
-{
-	return strcmp(req->zone, zone) == 0;
-}
-
 static int parse(const struct grid_env *env, const struct grid_request *req, struct str body, struct grid_answer *a,
 		 struct error *err)
 {
@@ -101,14 +96,6 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	return 0;
 }
 
-static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
-			    double jitter)
-{
-	(void)req;
-	(void)known_until_ms;
-	return grid_poll_every(env, HOUR_MS, jitter);
-}
-
 const struct grid_provider grid_static_factors = {
 	.name = "static-factors",
 	.base_url = "", /* nothing is asked for */
@@ -122,7 +109,6 @@ const struct grid_provider grid_static_factors = {
 	.has_zone = has_zone,
 	.basis = basis,
 	.plan = plan,
-	.serves = serves,
 	.parse = parse,
-	.next_poll_ms = next_poll_ms,
+	.poll_every_ms = HOUR_MS,
 };
