@@ -33,7 +33,9 @@ def clock() -> VirtualClock:
 
 @pytest.fixture
 def grid(api: Api, clock: VirtualClock) -> Iterator[None]:
-    """Two regions with a forecast of two days."""
+    """Two regions with a forecast of two days, and no other: GridRegions of earlier tests outlive these."""
+    for left in api.list("gridregions"):
+        api.delete("gridregions", left["metadata"]["name"])
     names = ("london", "north-scotland")
     for name, carbon in zip(names, (200, 20), strict=True):
         set_region(api, name, clock.now(), [carbon + i % 7 for i in range(96)], [250_000 - i for i in range(96)])
