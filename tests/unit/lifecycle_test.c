@@ -140,12 +140,12 @@ static void account_for(struct world *w, const struct job *job, struct account *
 	*a = (struct account){ .known = true, .carbon_source = "test", .cost_basis = "Tariff" };
 	a->n_runs = w->seed % 29 == 0 ? CAJ_MAX_RUNS : 1;
 	for (int i = 0; i < a->n_runs; i++)
-		a->runs[i] = (struct caj_run){ arena_printf(&w->scratch, "%s%d", long_name, i),
-					       job->obj.meta.uid,
-					       EPOCH,
-					       EPOCH + HOUR_MS,
-					       1,
-					       { true, true, true, 5, 6, 7 } };
+		a->runs[i] = (struct caj_run){ .region = arena_printf(&w->scratch, "%s%d", long_name, i),
+					       .job_uid = job->obj.meta.uid,
+					       .start_ms = EPOCH,
+					       .end_ms = EPOCH + HOUR_MS,
+					       .pods = 1,
+					       .figures = { true, true, true, 5, 6, 7 } };
 	a->final = w->now > EPOCH + 5 * DAY_MS;
 	a->savings.present = true;
 }
