@@ -204,12 +204,13 @@ static void observe_times(struct step *s)
 	const struct clock *clock = &s->ctx->clock;
 	int64_t ms;
 
-	o->job_finished_ms = o->job_suspended_ms = o->last_checkpoint_ms = TIME_NONE;
+	o->job_finished_ms = o->job_started_ms = o->job_suspended_ms = o->last_checkpoint_ms = TIME_NONE;
 	if (!o->job)
 		return;
 	const struct condition *suspended = condition_find(&o->job->conditions, "Suspended");
 	const char *checkpoint = object_annotation(s->job, ANNOTATION_LAST_CHECKPOINT);
 	o->job_finished_ms = clock_to_domain_ms(clock, job_finished_ms(o->job));
+	o->job_started_ms = clock_to_domain_ms(clock, o->job->start_ms);
 	if (suspended && suspended->status == CONDITION_TRUE)
 		o->job_suspended_ms = clock_to_domain_ms(clock, suspended->last_transition_ms);
 	if (checkpoint && time_parse(str_from(checkpoint), &ms))

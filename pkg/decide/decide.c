@@ -287,8 +287,13 @@ static void decide_pending(struct ctx *c)
 /* It is planned anew, and released by a new record; what ran so far stays in runs[]. */
 static void take_back(struct ctx *c, const char *reason, const char *message)
 {
+	struct caj_ledger *l = &c->s->ledger;
+
 	c->s->released_ms = TIME_NONE;
 	c->s->estimated_start_ms = TIME_NONE;
+	/* Nothing was done: it has not begun. */
+	if (l->since_ms == TIME_NONE && l->work_ms == 0 && l->interruptions == 0)
+		*l = (struct caj_ledger){ .since_ms = TIME_NONE };
 	ctx_clear(c, COND_RELEASED, reason, message);
 	ctx_clear(c, COND_START_BLOCKED, reason, message);
 }
@@ -345,17 +350,16 @@ static void decide_released_suspended(struct ctx *c, int64_t mark, int64_t recor
 		const char *text =
 			"SuspendedByOther: somebody else suspended the Job after its release; unsuspend the Job "
 			"to go on";
-		int64_t since = c->o->job_suspended_ms;
-
 		c->d->check_job = mark != recorded;
-		pause_stop(c, since == TIME_NONE ? c->o->now_ms : since);
+		pause_stop(c);
 		ctx_mirror_suspended(c, true);
 		ctx_clear(c, COND_START_BLOCKED, "JobSuspended", "");
 		if (ctx_ready(c, false, "Suspended", text))
 			ctx_event(c, true, "SuspendedByOther", text);
 	} else if (mark > recorded) {
 		c->waiting = true;
-	} else if (ctx_is_hard(c) && !c->s->ledger.begun && c->o->now_ms - recorded > CAJ_RELEASE_VALID_MS) {
+	} else if (ctx_is_hard(c) && c->s->ledger.interruptions == 0 &&
+		   c->o->now_ms - recorded > CAJ_RELEASE_VALID_MS) {
 		take_back(c, "NotCarriedOut",
 			  "the release was recorded but not carried out in time for its hard limits");
 		c->d->check_job = true;
@@ -441,7 +445,7 @@ static void decide_user_suspend(struct ctx *c)
 	const char *text = "spec.suspend is true: set it to false to let the job be planned";
 
 	ctx_fold_runs(c);
-	pause_stop(c, c->o->now_ms);
+	pause_stop(c);
 	ctx_mirror_suspended(c, true);
 	take_back(c, "JobSuspended", "spec.suspend is true");
 	c->s->explanation = "suspended by spec.suspend";

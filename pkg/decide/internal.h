@@ -58,8 +58,8 @@ void ctx_apply_plan(struct ctx *c, const struct plan_entry *p);
 
 /* A release is recorded: a stretch begins as soon as a pod runs. */
 void pause_begin(struct ctx *c);
-/* The stretch is over at that time, for another reason than a pause of ours. */
-void pause_stop(struct ctx *c, int64_t at_ms);
+/* The stretch is over for another reason than a pause of ours: since the Job is suspended, or else now. */
+void pause_stop(struct ctx *c);
 /* It runs: keeps the record, follows the plan. settled: the Job carries the mark of the release that is recorded. */
 void pause_follow(struct ctx *c, bool settled);
 /* It is paused, by its record. */

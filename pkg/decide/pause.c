@@ -7,6 +7,9 @@
 #include "decide/body.h"
 #include "decide/internal.h"
 
+/* A change of parallelism that was recorded a shorter while ago is being carried out. */
+#define SCALE_WORKS_MS MINUTE_MS
+
 /* ---- the record ---- */
 
 /* Its plan may have more than one part. In observe mode nobody follows it. */
@@ -49,11 +52,22 @@ static int32_t wanted(const struct ctx *c, const struct caj_segment *segment)
 
 	if (!s->set)
 		return caj_pods(c->o->job);
-	if (c->s->ledger.begun && ctx_has_reason(c, COND_RELEASED, CAJ_UNSUSPENDED_BY_OTHER))
-		return c->s->ledger.parallelism; /* what somebody else has let go is his */
+	if (ctx_has_reason(c, COND_RELEASED, CAJ_UNSUSPENDED_BY_OTHER))
+		return c->o->job->parallelism; /* what somebody else has let go is his */
 	if (ctx_is_override(c) || !segment || segment->parallelism <= 0)
 		return s->max;
 	return CLAMP(segment->parallelism, s->min, s->max);
+}
+
+/* The parallelism that the Job has from us; where somebody has set another one since, that is his. */
+static int64_t set_pods(const struct job *job)
+{
+	const char *mark = object_annotation(&job->obj, ANNOTATION_PARALLELISM);
+	int64_t n = job->parallelism;
+
+	if (mark)
+		(void)str_to_i64(str_from(mark), 1, INT32_MAX, &n);
+	return n;
 }
 
 /* A stretch in that segment; `since_ms` as far as it is known. */
@@ -98,13 +112,14 @@ void pause_begin(struct ctx *c)
 		begin(c, segment, region_of(c, segment), TIME_NONE);
 }
 
-void pause_stop(struct ctx *c, int64_t at_ms)
+void pause_stop(struct ctx *c)
 {
 	struct caj_ledger *l = &c->s->ledger;
+	int64_t at_ms = c->o->job->suspend ? c->o->job_suspended_ms : TIME_NONE;
 
 	if (!l->begun)
 		return;
-	stop(c, CLAMP(at_ms, l->since_ms, c->o->now_ms), 0);
+	stop(c, at_ms == TIME_NONE ? c->o->now_ms : MIN(at_ms, c->o->now_ms), 0);
 	/* Who has not said that it can be interrupted begins anew. */
 	if (!c->o->caj->spec.interrupt.set)
 		l->work_ms = 0;
@@ -253,27 +268,36 @@ static void record_pause(struct ctx *c)
 	c->d->check_job = true;
 }
 
+/* A stretch ends and another one begins, without a pause. */
+static void next_stretch(struct ctx *c, int32_t pods)
+{
+	struct caj_ledger *l = &c->s->ledger;
+	bool ran = l->since_ms != TIME_NONE;
+
+	stop(c, c->o->now_ms, 0);
+	l->parallelism = pods;
+	l->since_ms = ran ? c->o->now_ms : TIME_NONE;
+}
+
 static void follow_scale(struct ctx *c)
 {
 	struct caj_ledger *l = &c->s->ledger;
 	int32_t n = wanted(c, present(c)), was = l->parallelism;
-	const char *mark = object_annotation(&c->o->job->obj, ANNOTATION_PARALLELISM);
-	int64_t set = c->o->job->parallelism;
+	int64_t set = set_pods(c->o->job);
 
 	if (!c->o->caj->spec.scale.set)
 		return;
+	/* Recorded and not carried out, because somebody or we were away: it has run as before. */
+	if (set != was && l->since_ms != TIME_NONE && c->o->now_ms - l->since_ms > SCALE_WORKS_MS) {
+		l->parallelism = (int32_t)set;
+		next_stretch(c, was);
+		c->d->check_job = true;
+	}
 	if (n != was) {
-		bool ran = l->since_ms != TIME_NONE;
-
-		stop(c, c->o->now_ms, 0);
-		l->parallelism = n;
-		l->since_ms = ran ? c->o->now_ms : TIME_NONE;
+		next_stretch(c, n);
 		ctx_event(c, false, "Scaled",
 			  arena_printf(c->arena, "runs with %d pods from now on instead of %d", n, was));
 	}
-	/* Where somebody has set another one since, that is his. */
-	if (mark)
-		(void)str_to_i64(str_from(mark), 1, INT32_MAX, &set);
 	if (set != n) {
 		c->d->action = CAJ_SCALE_JOB;
 		c->d->check_caj = true;
@@ -301,8 +325,21 @@ void pause_follow(struct ctx *c, bool settled)
 		pause_begin(c); /* it was allowed after the start */
 	if (!l->begun)
 		return;
-	if (l->since_ms == TIME_NONE && o->pods.running_since_ms != TIME_NONE)
-		l->since_ms = CLAMP(o->pods.running_since_ms, c->s->released_ms, MAX(o->now_ms, c->s->released_ms));
+	/* Suspended and let go again while nobody looked: how long it ran before is not known. */
+	if (l->since_ms != TIME_NONE && o->job_started_ms != TIME_NONE && o->job_started_ms > l->since_ms)
+		l->since_ms = TIME_NONE;
+	if (l->since_ms == TIME_NONE && o->pods.running_since_ms != TIME_NONE) {
+		/* Stamps of pods are whole seconds. What somebody else let go has been seen later than it began. */
+		bool by_other = ctx_has_reason(c, COND_RELEASED, CAJ_UNSUSPENDED_BY_OTHER);
+		int64_t first = by_other ? c->s->paused_ms : c->s->released_ms;
+
+		/* As many as it has, not as were to be; for which the copy must not be an old one. */
+		c->d->check_job |= o->caj->spec.scale.set;
+		l->parallelism = o->caj->spec.scale.set && !by_other ? (int32_t)set_pods(o->job) : wanted(c, NULL);
+
+		l->since_ms = CLAMP(o->pods.running_since_ms, first, MAX(o->now_ms, first));
+		c->done_ms = l->work_ms + caj_work_ms(&o->caj->spec, l->parallelism, o->now_ms - l->since_ms);
+	}
 	if (!settled || o->mode.observe || o->job->kueue_queue)
 		return;
 	take_plan(c);
@@ -379,13 +416,15 @@ static void record_resume(struct ctx *c, const char *reason, const char *region,
 static void decide_unsuspended(struct ctx *c, int64_t mark)
 {
 	const struct caj_observed *o = c->o;
+	const struct caj_segment *to = next(c);
 	int64_t recorded = time_slot_floor(c->s->paused_ms, SECOND_MS);
 
 	if (mark > recorded) {
 		c->waiting = true; /* this object is a stale copy */
 	} else if (mark == recorded) {
 		pause_forget_plan(c);
-	} else if (o->now_ms - recorded <= CAJ_RELEASE_VALID_MS && o->now_ms < due_ms(c)) {
+	} else if (o->now_ms - recorded <= CAJ_RELEASE_VALID_MS && o->now_ms < due_ms(c) &&
+		   !(to && to->start_ms <= o->now_ms)) {
 		c->d->action = CAJ_PAUSE_JOB;
 		c->d->check_caj = true;
 	} else {

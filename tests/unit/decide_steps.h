@@ -30,6 +30,7 @@ static inline void look(struct caj_observed *o, const struct carbonawarejob *caj
 		.job = job,
 		.can_plan = true,
 		.job_finished_ms = TIME_NONE,
+		.job_started_ms = TIME_NONE,
 		.job_suspended_ms = TIME_NONE,
 		.last_checkpoint_ms = TIME_NONE,
 		.pods = { .running_since_ms = TIME_NONE },
