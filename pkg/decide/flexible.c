@@ -85,6 +85,7 @@ struct caj_flex *caj_flex_new(const struct grid_view *v, const struct carbonawar
 					  .checkpoint_ms = pause->checkpoint_ms,
 					  .restart_milliwatt_hours = MAX(pause->restart_milliwatt_hours, restart),
 					  .max_moves = pause->set && place->n_regions > 1,
+					  .move_ms = CAJ_RESTART_MS,
 					  .region = PLANNER_NO_REGION },
 				.room = CAJ_MAX_SEGMENTS };
 	if (caj->spec.scale.set && profile_init(f, &caj->spec, arena))

@@ -190,7 +190,7 @@ double flex_cost(const struct planner_round *round, const struct planner_job *jo
 		const struct planner_segment *g = &segments[i];
 		bool paused = f->region != PLANNER_NO_REGION && !f->running;
 		bool resumed = i == 0 ? paused || (f->running && g->start_ms > start_min_ms)
-				      : g->start_ms > segments[i - 1].end_ms;
+				      : g->start_ms > segments[i - 1].end_ms || g->region != segments[i - 1].region;
 		int before = i > 0 ? segments[i - 1].region : f->region;
 
 		cost += segment_cost(&s, &as, f, g, resumed, arena);
