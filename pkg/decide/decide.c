@@ -350,7 +350,7 @@ static void decide_released_suspended(struct ctx *c, int64_t mark, int64_t recor
 		const char *text =
 			"SuspendedByOther: somebody else suspended the Job after its release; unsuspend the Job "
 			"to go on";
-		c->d->check_job = mark != recorded;
+		c->d->check_job |= mark != recorded;
 		pause_stop(c);
 		ctx_mirror_suspended(c, true);
 		ctx_clear(c, COND_START_BLOCKED, "JobSuspended", "");

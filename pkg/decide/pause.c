@@ -119,6 +119,7 @@ void pause_stop(struct ctx *c)
 
 	if (!l->begun)
 		return;
+	c->d->check_job |= l->since_ms != TIME_NONE; /* an old copy may show it running */
 	stop(c, at_ms == TIME_NONE ? c->o->now_ms : MIN(at_ms, c->o->now_ms), 0);
 	/* Who has not said that it can be interrupted begins anew. */
 	if (!c->o->caj->spec.interrupt.set)
@@ -274,6 +275,7 @@ static void next_stretch(struct ctx *c, int32_t pods)
 	struct caj_ledger *l = &c->s->ledger;
 	bool ran = l->since_ms != TIME_NONE;
 
+	c->d->check_job |= ran;
 	stop(c, c->o->now_ms, 0);
 	l->parallelism = pods;
 	l->since_ms = ran ? c->o->now_ms : TIME_NONE;
@@ -291,7 +293,6 @@ static void follow_scale(struct ctx *c)
 	if (set != was && l->since_ms != TIME_NONE && c->o->now_ms - l->since_ms > SCALE_WORKS_MS) {
 		l->parallelism = (int32_t)set;
 		next_stretch(c, was);
-		c->d->check_job = true;
 	}
 	if (n != was) {
 		next_stretch(c, n);
