@@ -53,7 +53,7 @@ def start_read_api(
     database: bool = True,
     tls: bool = False,
 ) -> ReadApi:
-    """Starts an operator that serves /api/v1, with a SQLite file unless told otherwise."""
+    """Starts an operator that serves /api/v1, with a SQLite file unless told otherwise; without TLS on loopback."""
     port = free_port()
     path = workdir / "loadshift.db" if database else None
     arguments = ["--read-api-enabled", "--read-api-port", str(port), *flags]
@@ -64,6 +64,8 @@ def start_read_api(
         certificate, key = plane.certificates.server("read-api")
         arguments += ["--tls-cert", str(certificate), "--tls-key", str(key)]
         context = ssl.create_default_context(cafile=str(plane.certificates.ca))
+    elif "--read-api-plain" not in flags:
+        arguments += ["--read-api-address", "127.0.0.1"]
     operator = start_operator(programs, kubeconfig, "loadshift-system", clock, *arguments)
     return ReadApi(operator, port, path, context)
 
