@@ -200,6 +200,7 @@ struct fetch {
 	char url[GRID_URL_MAX]; /* of the page */
 	int pages, http_status;
 	int64_t bytes, started_ms; /* monotonic */
+	char detour[160];          /* why the request's `otherwise` was asked, "" = it was not */
 };
 
 void fetch_begin(struct poller *p, const struct grid_request *req, struct feed *feed, int64_t now_ms);

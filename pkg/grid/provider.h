@@ -71,6 +71,7 @@ struct grid_request {
 	char url[GRID_URL_MAX];
 	char header[GRID_HEADER_MAX]; /* one more header line, such as a key; "" = none */
 	bool secret_url;              /* the URL holds a key: it is never shown */
+	char otherwise[GRID_URL_MAX]; /* asked once where the first page is no use: a look-up by id. "" = nothing */
 	bool history;                 /* answered by our own history, not by the network: see grid/sink.h */
 	char zone[GRID_NAME_MAX];
 	char product[GRID_NAME_MAX];

@@ -172,9 +172,51 @@ static void test_file_then_table(void **state)
 	assert_int_equal(value_at(&c.a, GRID_SOLAR, "GB", "2026-08-16T18:30Z"), 562);
 	assert_int_equal(value_at(&c.a, GRID_WIND, "GB", "2026-08-16T23:30Z"), 305);
 	assert_int_equal(grid_answer_series(&c.a, GRID_WIND, "GB")->issued_ms, at("2026-08-16T18:25:03Z"));
-	/* The second address was this answer's affair. */
-	assert_int_equal(c.a.n_notes, 0);
+	/* The second address was this answer's affair; the id is kept for days on which packages are not found. */
+	assert_int_equal(c.a.n_notes, 1);
+	assert_string_equal(grid_answer_noted(&c.a, "embedded-wind-and-solar-forecasts"),
+			    "db6c038f-98af-4570-ab60-24d71ebd0ae5");
 	chain_release(&c);
+}
+
+/* By its id alone: the same way on, if it still has that name. */
+static void test_by_id(void **state)
+{
+#define RESOURCE(name)                                                                                   \
+	"{\"success\":true,\"result\":{\"id\":\"db6c038f-98af-4570-ab60-24d71ebd0ae5\",\"name\":\"" name \
+	"\",\"url\":\"https://api.neso.energy/dataset/a/resource/b/download/c.csv\",\"last_modified\":"  \
+	"\"2026-08-16T18:25:03.877001\",\"datastore_active\":true}}"
+	static const char id[] = "01234567-98af-4570-ab60-24d71ebd0ae5";
+	struct grid_note note = { .key = "embedded-wind-and-solar-forecasts" };
+	const struct grid_target target = { GRID_WIND, "GB", NULL }, unknown = { GRID_FLEX_PRICE, "GB", NULL };
+	struct grid_plan *plan = xcalloc(1, sizeof(*plan));
+	struct chain c;
+
+	(void)state;
+	chain_init(&c, EMBEDDED, "2026-08-16T18:40Z");
+	assert_int_equal(chain_parse(&c, STR(RESOURCE("Embedded Solar and Wind Forecast"))), 0);
+	assert_string_equal(c.a.next, BASE "dataset/a/resource/b/download/c.csv");
+	assert_int_equal(c.a.issued_ms, at("2026-08-16T18:25:03Z"));
+	chain_release(&c);
+	chain_init(&c, EMBEDDED, "2026-08-16T18:40Z");
+	assert_int_equal(chain_parse(&c, STR(RESOURCE("Embedded Solar and Wind Forecast Archive 2026"))), -1);
+	assert_non_null(strstr(c.err.msg, "not \"Embedded Solar and Wind Forecast\" any more"));
+	assert_string_equal(c.a.next, "");
+	/* The published id until another one was found; none where none was published. */
+	GRID->plan(&c.env, &target, 1, plan);
+	assert_string_equal(plan->items[0].otherwise,
+			    BASE "api/3/action/resource_show?id=db6c038f-98af-4570-ab60-24d71ebd0ae5");
+	(void)str_copy(note.value, sizeof(note.value), str_from(id));
+	c.env.notes = &note;
+	c.env.n_notes = 1;
+	plan->n = 0;
+	GRID->plan(&c.env, &target, 1, plan);
+	assert_non_null(strstr(plan->items[0].otherwise, id));
+	plan->n = 0;
+	GRID->plan(&c.env, &unknown, 1, plan);
+	assert_string_equal(plan->items[0].otherwise, "");
+	chain_release(&c);
+	free(plan);
 }
 
 /* Resources of all years: the newest rows of the table, and the file when the table is empty. */
@@ -406,17 +448,12 @@ static void test_basis(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fixtures),
-		cmocka_unit_test(test_synthetic),
-		cmocka_unit_test(test_mutations),
-		cmocka_unit_test(test_file_then_table),
-		cmocka_unit_test(test_table_then_file),
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_cut_file),
-		cmocka_unit_test(test_plan),
-		cmocka_unit_test(test_bodies),
-		cmocka_unit_test(test_basis),
+		cmocka_unit_test(test_fixtures),  cmocka_unit_test(test_synthetic),
+		cmocka_unit_test(test_mutations), cmocka_unit_test(test_file_then_table),
+		cmocka_unit_test(test_by_id),     cmocka_unit_test(test_table_then_file),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_values),
+		cmocka_unit_test(test_cut_file),  cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_bodies),    cmocka_unit_test(test_basis),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
