@@ -113,6 +113,7 @@ static void ask(const struct grid_env *env, struct grid_plan *plan, enum neso_wh
 		const char *product)
 {
 	const char *noted = grid_env_note(env, resources[what].package), *known = noted ? noted : resources[what].id;
+	int64_t now = grid_now_slot(env);
 	char id[GRID_NAME_MAX * 2];
 	struct grid_request *r;
 
@@ -125,9 +126,7 @@ static void ask(const struct grid_env *env, struct grid_plan *plan, enum neso_wh
 		(void)snprintf(r->otherwise, sizeof(r->otherwise), "%s/" ACTION "/resource_show?id=%s", env->base_url,
 			       known);
 	r->what = what;
-	r->from_ms = grid_now_slot(env) - GRID_PAST_SLOTS * SLOT_MS;
-	r->to_ms = r->from_ms + GRID_PAST_SLOTS * SLOT_MS + AHEAD_MS;
-	(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
+	grid_request_about(r, zone, now - GRID_PAST_SLOTS * SLOT_MS, now + AHEAD_MS);
 	(void)str_copy(r->product, sizeof(r->product), str_from(product));
 }
 
