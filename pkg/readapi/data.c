@@ -127,6 +127,7 @@ static const struct view views[] = {
 			{ "zone", "zone", TEXT },
 			{ "metric", "metric", TEXT },
 			{ "value", "value", NUMBER },
+			{ "unit", "unit", TEXT },
 			{ "start_ms", "startTime", TIME },
 			{ "duration_ms", "durationMilliseconds", NUMBER },
 			{ "issued_ms", "issuedTime", TIME },

@@ -525,6 +525,23 @@ static void put_workload(struct fixture *f, const char *uid, struct db_value lat
 	OK(db_upsert(f->db, &db_workload, row, 1, NULL, err));
 }
 
+/* The share of wind in the mix, the power of wind, and the weather, all of one source. */
+static void put_wind(struct fixture *f)
+{
+	int64_t gb = zone(f, "gb"), id = source(f, "a");
+	const struct db_value at[] = { DB_I64(T0), DB_I64(SLOT_MS), DB_I64(0), DB_I64(T0), DB_I64(T0), DB_I64(0) };
+	const struct db_value mix[] = { DB_I64(gb), DB_I64(id), DB_CSTR("wind"), at[0], at[1],
+					at[2],      at[3],      at[4],           at[5], DB_I64(300) };
+	const struct db_value power[] = { DB_I64(gb), DB_I64(id), DB_CSTR("wind"), at[0], at[1],
+					  at[2],      at[3],      at[4],           at[5], DB_I64(9000) };
+	const struct db_value weather[] = { DB_I64(gb), DB_I64(id), at[0],   at[1],         at[2],  at[3],
+					    at[4],      at[5],      DB_NULL, DB_I64(12000), DB_NULL };
+
+	OK(db_upsert(f->db, &db_generation_mix, mix, 1, NULL, err));
+	OK(db_upsert(f->db, &db_signal, power, 1, NULL, err));
+	OK(db_upsert(f->db, &db_weather, weather, 1, NULL, err));
+}
+
 static void views_show_now(void **state)
 {
 	struct fixture *f = *state;
@@ -569,11 +586,15 @@ static void views_show_now(void **state)
 	      "SELECT uid, carbon_mg_per_kwh, price_micros_per_kwh FROM workload_optimisation_opportunities ORDER BY "
 	      "uid",
 	      3, "above-carbon 198000 200002\nabove-price 198000 200002\n");
+	put_wind(f);
 	DUMPS(f->db,
-	      "SELECT zone, metric, provider, value, kind FROM latest_grid_conditions ORDER BY zone, metric, provider",
-	      5,
-	      "london carbon a 198000 2\nlondon tariff tariffs 200002 0\nlondon wholesale tariffs 50000 0\n"
-	      "yorkshire carbon a 320000 2\nyorkshire carbon b 310000 1\n");
+	      "SELECT zone, metric, provider, value, unit, kind FROM latest_grid_conditions "
+	      "ORDER BY zone, metric, provider",
+	      6,
+	      "gb mix-wind a 300 permille 0\ngb wind a 9000 MW 0\ngb wind-speed a 12000 mm/s 0\n"
+	      "london carbon a 198000 mg/kWh 2\nlondon tariff tariffs 200002 micros/kWh 0\n"
+	      "london wholesale tariffs 50000 micros/kWh 0\nyorkshire carbon a 320000 mg/kWh 2\n"
+	      "yorkshire carbon b 310000 mg/kWh 1\n");
 }
 
 int main(void)
