@@ -29,7 +29,7 @@ struct world {
 	atomic_bool down, throttled, elsewhere, other_time, gap, refuse;
 	atomic_int requests, issues, logins, token; /* token: which one is right */
 	/* What the sink got. */
-	atomic_int samples, moments, vintages, attempts, leaked;
+	atomic_int samples, moments, vintages, attempts, leaked, stresses, stress;
 	/* What the history is asked. */
 	pthread_t reader;
 	atomic_bool reading;
@@ -202,8 +202,15 @@ static void sink_samples(void *arg, const struct grid_sample *samples, size_t n)
 {
 	struct world *w = arg;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		assert_true(samples[i].value != GRID_UNKNOWN && samples[i].duration_ms == SLOT_MS);
+		if (samples[i].metric != GRID_STRESS)
+			continue;
+		assert_string_equal(samples[i].zone, "r");
+		assert_string_equal(samples[i].provider, "generic");
+		w->stress = samples[i].value;
+		w->stresses++;
+	}
 	w->samples += (int)n;
 }
 
@@ -716,6 +723,12 @@ static void test_feeds_and_sink(void **state)
 	assert_true(w->samples >= 96 + 138);
 	assert_true(w->vintages >= 2);
 	assert_true(w->attempts >= 2);
+	/* Stress goes there too, once as long as it is the same: it is looked at every second, which is 4 minutes. */
+	for (int i = 0; i < 150 && w->stresses == 0; i++)
+		pause_ms(20);
+	assert_int_equal(w->stress, v.stress_permille);
+	pause_ms(2500);
+	assert_in_range(w->stresses, 1, 3);
 	stop(w);
 }
 
