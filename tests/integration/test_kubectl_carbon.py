@@ -9,6 +9,7 @@ import json
 import lzma
 import os
 import random
+import re
 import signal
 import sqlite3
 import stat
@@ -78,7 +79,9 @@ def test_tables(
     assert header.split() == "NAME CARBON NOW PRICE NOW RENEWABLE STRESS KNOWN UNTIL FRESH".split()
     assert row.startswith("london   ") and " g/kWh" in row and " p/kWh" in row, row
     text = carbon(programs, "forecast", "london", "--hours", "2", *where)
-    assert "cleanest: " in text and "cheapest: " in text and "#" in text and "FROM" in text, text
+    assert re.search(r"^cleanest: \S+Z, (200|100|50|300) g/kWh$", text, re.MULTILINE), text
+    assert re.search(r"^cheapest: \S+Z, -?\d+\.\d\d p/kWh$", text, re.MULTILINE) and "#" in text, text
+    assert text.count("data: ") == 2, text  # of carbon and of the price
     table = text[text.index("FROM") :].splitlines()
     assert len(table) == 5 and all(line[4] == "-" for line in table[1:]), text
     document = json.loads(carbon(programs, "forecast", "london", "-o", "json", *where))
@@ -103,7 +106,7 @@ def test_tables(
     [
         ([], ("name a command",)),
         (["frobnicate"], ("frobnicate",)),
-        (["data"], ('"data"',)),
+        (["data"], ('"data"', '"data freshness"')),
         (["regions", "london"], ("takes no argument",)),
         (["forecast"], ("forecast london",)),
         (["forecast", "../../etc"], ("not the name of a region",)),
