@@ -139,8 +139,8 @@ int db_upsert(struct db *db, const struct db_table *table, const struct db_value
 	_cleanup_(buf_release) struct buf sql = BUF_INIT(8192);
 
 	upsert_sql(table, &sql);
-	if (buf_check(&sql, "SQL", err) ||
-	    db_exec_many(db, buf_cstr(&sql), values, db_table_width(table), n_rows, ret_changed, err))
+	if (buf_check(&sql, "SQL", err) || db_insert_many(db, buf_cstr(&sql), values, db_table_width(table),
+							  count(table->key), n_rows, ret_changed, err))
 		return error_wrap(err, "write %s", table->name);
 	return 0;
 }
