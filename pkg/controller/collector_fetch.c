@@ -126,6 +126,7 @@ static void reschedule(struct fetch *f, struct feed *feed, int64_t now_ms, const
 	/* A history that is too short yet, or a table without that zone, does not change within minutes. */
 	if (!f->req.url[0] && err->code == ERR_NOT_FOUND) {
 		feed->due_ms = grid_provider_next_poll_ms(p->provider, &env, &f->req, TIME_NONE, jitter());
+		feed->due_ms = MAX(feed->due_ms, now_ms + MINUTE_MS);
 		return;
 	}
 	feed->renewed = false;
@@ -213,7 +214,7 @@ static bool take_detour(struct fetch *f, const struct error *err)
 
 	if (f->pages > 0 || f->http_status == 0 || refused || !f->req.otherwise[0])
 		return false;
-	(void)str_copy(f->detour, sizeof(f->detour), str_from(err->msg));
+	(void)snprintf(f->detour, sizeof(f->detour), "%.*s", (int)sizeof(f->detour) - 1, err->msg);
 	(void)str_copy(f->answer.next, sizeof(f->answer.next), str_from(f->req.otherwise));
 	return true;
 }
