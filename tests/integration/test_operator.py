@@ -252,7 +252,6 @@ def test_power_limit_is_shared(api: Api, clock: VirtualClock, operator: Callable
     ]
     a, b = sorted((parse_time(p["segments"][0]["startTime"]), parse_time(p["segments"][0]["endTime"])) for p in plans)
     assert a[1] <= b[0]
-    set_region(api, "london", clock.now(), [300] * 48, powerLimit=None)
 
 
 def test_user_suspends_and_resumes(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
