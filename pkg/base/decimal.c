@@ -96,6 +96,12 @@ int64_t decimal_from_double(double value, int scale)
 
 int64_t i64_mul_div(int64_t a, int64_t b, int64_t c)
 {
+	int64_t product, up;
+
+	/* Most of the time 64 bits do, and are much faster to divide. */
+	if (c > 0 && !__builtin_mul_overflow(a, b, &product) && product >= 0 &&
+	    !__builtin_add_overflow(product, c / 2, &up))
+		return up / c;
 	__int128 n = (__int128)a * b;
 	__int128 d = c;
 
