@@ -32,29 +32,28 @@ struct tally {
 	}
 
 /* Of equal objectives. Regions are visited in the job's order, so that the first of two equals stays. */
-static bool sooner(const struct search *s, const struct candidate *a, const struct candidate *b)
+static inline bool sooner(const struct search *s, struct candidate a, const struct candidate *b)
 {
-	return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->region == s->job->home && b->region != s->job->home;
+	return a.at_ms != b->at_ms ? a.at_ms < b->at_ms : a.region == s->job->home && b->region != s->job->home;
 }
 
-static inline bool better(const struct search *s, const struct candidate *a, const struct candidate *b)
+static inline bool better(const struct search *s, struct candidate a, const struct candidate *b)
 {
-	if (a->objective < b->objective || b->region == PLANNER_NO_REGION)
-		return true;
-	return a->objective == b->objective && sooner(s, a, b);
+	return a.objective < b->objective || b->region == PLANNER_NO_REGION ||
+	       (a.objective == b->objective && sooner(s, a, b));
 }
 
-static inline void offer(const struct search *s, struct candidate *best, const struct candidate *c)
+/* By value: copied in one piece, what has just been written in parts would be waited for. */
+static inline void offer(const struct search *s, struct candidate *best, struct candidate c)
 {
 	if (better(s, c, best))
-		*best = *c;
+		*best = c;
 }
 
-static void offer_worst(const struct search *s, struct candidate *worst, const struct candidate *c)
+static inline void offer_worst(const struct search *s, struct candidate *worst, struct candidate c)
 {
-	if (c->objective > worst->objective ||
-	    (c->objective == worst->objective && sooner(s, c, worst)))
-		*worst = *c;
+	if (c.objective > worst->objective || (c.objective == worst->objective && sooner(s, c, worst)))
+		*worst = c;
 }
 
 /* Does the mean over the run break the limit? sign is 1 for "at most" and -1 for "at least". */
@@ -104,21 +103,21 @@ static int32_t *failing(struct search *s, int64_t start_ms, bool hard_only, stru
 	return no_room(s, &run, hard_only) ? &count->power : NULL;
 }
 
-static bool is_listed(const struct tally *t, const struct candidate *c)
+static bool is_listed(const struct tally *t, struct candidate c)
 {
 	for (int i = 0; i < t->n_listed; i++) {
-		if (t->listed[i].region == c->region && t->listed[i].start_ms == c->start_ms)
+		if (t->listed[i].region == c.region && t->listed[i].start_ms == c.start_ms)
 			return true;
 	}
 	return false;
 }
 
-static inline void visit(struct search *s, struct tally *t, const struct candidate *c, struct candidate *best)
+static inline void visit(struct search *s, struct tally *t, struct candidate c, struct candidate *best)
 {
 	int32_t *reason;
 
 	offer(s, &t->wish, c);
-	reason = s->checked ? failing(s, c->start_ms, false, &t->rejected) : NULL;
+	reason = s->checked ? failing(s, c.start_ms, false, &t->rejected) : NULL;
 	if (reason) {
 		(*reason)++;
 		return;
@@ -137,7 +136,7 @@ static void visit_run(struct search *s, struct tally *t, const struct run *run, 
 	if (c.objective == INFINITY)
 		return;
 	t->compared++;
-	visit(s, t, &c, best);
+	visit(s, t, c, best);
 }
 
 static struct candidate border_candidate(const struct search *s, int slot, double objective)
@@ -178,22 +177,22 @@ static void visit_borders(struct search *s, struct tally *t, int from, int to, s
 	if (s->checked || t->n_listed) {
 		for (int i = from; i <= last; i++) {
 			c = border_candidate(s, i, v[i - from]);
-			visit(s, t, &c, best);
+			visit(s, t, c, best);
 		}
 	} else if (last >= from) {
 		if (x[0].least <= t->cutoff) {
 			c = border_candidate(s, from + index_of(x[0].least, v), x[0].least);
-			offer(s, best, &c);
-			offer(s, &t->wish, &c);
+			offer(s, best, c);
+			offer(s, &t->wish, c);
 		}
 		if (x[0].greatest >= t->worst.objective) {
 			c = border_candidate(s, from + index_of(x[0].greatest, v), x[0].greatest);
-			offer_worst(s, &t->worst, &c);
+			offer_worst(s, &t->worst, c);
 		}
 	}
 	if (x[1].least < t->wish.objective) {
 		c = border_candidate(s, later + index_of(x[1].least, v + later - from), x[1].least);
-		offer(s, &t->wish, &c);
+		offer(s, &t->wish, c);
 	}
 }
 
@@ -237,8 +236,8 @@ static int find_options(struct search *s, struct tally *t, struct candidate list
 		visit_region(s, t, &best);
 		if (best.region == PLANNER_NO_REGION)
 			continue;
-		offer(s, &t->best, &best);
-		for (at = n; at > 0 && better(s, &best, &list[at - 1]); at--) {
+		offer(s, &t->best, best);
+		for (at = n; at > 0 && better(s, best, &list[at - 1]); at--) {
 			if (at < PLANNER_MAX_OPTIONS)
 				list[at] = list[at - 1];
 		}
@@ -305,7 +304,7 @@ static void offer_hard(struct search *s, struct candidate *best, int64_t at_ms, 
 	struct candidate c = { search_objective(s, &run), at_ms, start_ms, s->region };
 
 	if (!failing(s, start_ms, true, &(struct planner_rejected){ 0 }))
-		offer(s, best, &c);
+		offer(s, best, c);
 }
 
 static struct candidate must_start(struct search *s, int64_t at_ms)
