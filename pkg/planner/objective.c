@@ -213,8 +213,10 @@ static inline __attribute__((always_inline)) void add_two(double *restrict v, in
 		}
 	}
 	for (int k = 1; k < LANES; k++) {
-		lo[0] = n > k ? MIN(lo[k], lo[0]) : lo[0];
-		hi[0] = n > k ? MAX(hi[k], hi[0]) : hi[0];
+		int lane = k < n ? k : 0;
+
+		lo[0] = MIN(lo[lane], lo[0]);
+		hi[0] = MAX(hi[lane], hi[0]);
 	}
 	*ret = (struct extremes){ lo[0], hi[0] };
 }
