@@ -26,8 +26,8 @@ struct tally {
 	double cutoff; /* borders that cost more need not be looked for: they will not be listed */
 };
 
-#define TALLY_INIT                                                                                     \
-	{                                                                                              \
+#define TALLY_INIT                                                                                 \
+	{                                                                                          \
 		.best = NO_CANDIDATE, .worst = NO_WORST, .wish = NO_CANDIDATE, .cutoff = INFINITY, \
 	}
 
@@ -169,10 +169,11 @@ static void visit_borders(struct search *s, struct tally *t, int from, int to, s
 {
 	double v[SEARCH_MAX_BORDERS];
 	int last = MIN(to, s->last), later = MAX(from, s->last + 1);
-	struct extremes x[2];
+	double v_later;
+	struct extremes x;
 	struct candidate c;
 
-	search_objectives(s, from, to, v, x);
+	search_objectives(s, from, to, v, &x, &v_later);
 	t->compared += MAX(last - from + 1, 0);
 	if (s->checked || t->n_listed) {
 		for (int i = from; i <= last; i++) {
@@ -180,18 +181,18 @@ static void visit_borders(struct search *s, struct tally *t, int from, int to, s
 			visit(s, t, c, best);
 		}
 	} else if (last >= from) {
-		if (x[0].least <= t->cutoff) {
-			c = border_candidate(s, from + index_of(x[0].least, v), x[0].least);
+		if (x.least <= t->cutoff) {
+			c = border_candidate(s, from + index_of(x.least, v), x.least);
 			offer(s, best, c);
 			offer(s, &t->wish, c);
 		}
-		if (x[0].greatest >= t->worst.objective) {
-			c = border_candidate(s, from + index_of(x[0].greatest, v), x[0].greatest);
+		if (x.greatest >= t->worst.objective) {
+			c = border_candidate(s, from + index_of(x.greatest, v), x.greatest);
 			offer_worst(s, &t->worst, c);
 		}
 	}
-	if (x[1].least < t->wish.objective) {
-		c = border_candidate(s, later + index_of(x[1].least, v + later - from), x[1].least);
+	if (v_later < t->wish.objective) {
+		c = border_candidate(s, later + index_of(v_later, v + later - from), v_later);
 		offer(s, &t->wish, c);
 	}
 }

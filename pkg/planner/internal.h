@@ -102,8 +102,8 @@ struct search {
 	int region;
 	const struct planner_columns *columns;
 	double region_constant; /* what stands in for signals that it knows nothing of */
-	bool checked; /* candidates can fail */
-	bool scarce;  /* power is not sure to be there */
+	bool checked;           /* candidates can fail */
+	bool scarce;            /* power is not sure to be there */
 
 	double fixed_for;                 /* the region constant in: */
 	double fixed[SEARCH_MAX_BORDERS]; /* of a start at border i: constants and delay term */
@@ -137,9 +137,10 @@ struct extremes {
 };
 
 /*
- * Of starting at the borders from .. to, all of which can be compared, into v[0] .. v[to - from]; v is padded. Those up
- * to s->last have the extremes ret[0], those behind it ret[1] (infinite and the wrong way round where there are none).
+ * Of starting at the borders from .. to, all of which can be compared, into v[0] .. v[to - from]; v is padded. *ret has
+ * the extremes of those up to s->last, *ret_later the least of those behind it: infinite (and the greatest -INFINITY)
+ * where there are none.
  */
-void search_objectives(const struct search *s, int from, int to, double *v, struct extremes ret[2]);
+void search_objectives(const struct search *s, int from, int to, double *v, struct extremes *ret, double *ret_later);
 
 #endif

@@ -170,7 +170,8 @@ void search_enter(struct search *s, int region)
 		     job->min_renewable.enforcement;
 }
 
-/* What a signal adds to the objective of a run from border i on: the sums at both ends, and its value in the last slot. */
+/* What a signal adds to the objective of a run from border i on: the sums at both ends, and its value in the last slot.
+ */
 struct share {
 	const double *from, *to, *last;
 	double k;
@@ -188,9 +189,9 @@ static inline struct share share_of(const struct search *s, enum signal sig, int
  * because compilers then make vector instructions of it at -O2; the last block reaches back to where it is full. Of
  * fewer borders than lanes, what lies behind them is computed too (all arrays are padded for it), but not counted.
  */
-static inline __attribute__((always_inline)) void add_two(double *restrict v, int n, const double *restrict fixed,
-							  struct share a, struct share b, double slot_ms,
-							  double part_ms, struct extremes *ret)
+static inline __attribute__((always_inline)) struct extremes add_two(double *restrict v, int n,
+								     const double *restrict fixed, struct share a,
+								     struct share b, double slot_ms, double part_ms)
 {
 	const double *restrict a0 = a.from, *restrict a1 = a.to, *restrict a2 = a.last;
 	const double *restrict b0 = b.from, *restrict b1 = b.to, *restrict b2 = b.last;
@@ -218,26 +219,29 @@ static inline __attribute__((always_inline)) void add_two(double *restrict v, in
 		lo[0] = MIN(lo[lane], lo[0]);
 		hi[0] = MAX(hi[lane], hi[0]);
 	}
-	*ret = (struct extremes){ lo[0], hi[0] };
+	return (struct extremes){ lo[0], hi[0] };
 }
 
-/* So many borders, and the later ones behind them apart. */
+/* So many borders, and the least of the later ones behind them. */
 static WIDE_VECTORS void add_shares(double *restrict v, int n, int later, const double *restrict fixed,
 				    const struct share *a, const struct share *b, double slot_ms, double part_ms,
-				    struct extremes ret[2])
+				    struct extremes *ret, double *ret_later)
 {
-	add_two(v, n, fixed, *a, *b, slot_ms, part_ms, &ret[0]);
-	add_two(v + n, later, fixed + n, (struct share){ a->from + n, a->to + n, a->last + n, a->k },
-		(struct share){ b->from + n, b->to + n, b->last + n, b->k }, slot_ms, part_ms, &ret[1]);
+	*ret = add_two(v, n, fixed, *a, *b, slot_ms, part_ms);
+	*ret_later = add_two(v + n, later, fixed + n, (struct share){ a->from + n, a->to + n, a->last + n, a->k },
+			     (struct share){ b->from + n, b->to + n, b->last + n, b->k }, slot_ms, part_ms)
+			     .least;
 }
 
-static void extremes_of(const double *v, int n, struct extremes *ret)
+static struct extremes extremes_of(const double *v, int n)
 {
-	*ret = (struct extremes){ INFINITY, -INFINITY };
+	struct extremes x = { INFINITY, -INFINITY };
+
 	for (int i = 0; i < n; i++) {
-		ret->least = MIN(v[i], ret->least);
-		ret->greatest = MAX(v[i], ret->greatest);
+		x.least = MIN(v[i], x.least);
+		x.greatest = MAX(v[i], x.greatest);
 	}
+	return x;
 }
 
 /* What the kernel leaves out: the renewable share, and runs that end past the horizon. */
@@ -255,17 +259,17 @@ static void finish_objectives(const struct search *s, int from, int to, int insi
 	}
 }
 
-void search_objectives(const struct search *s, int from, int to, double *v, struct extremes ret[2])
+void search_objectives(const struct search *s, int from, int to, double *v, struct extremes *ret, double *ret_later)
 {
 	int n = MAX(MIN(to, s->last) - from + 1, 0), later = to - from + 1 - n;
 	int inside = CLAMP(s->top_inside - from + 1, 0, n + later);
 	struct share carbon = share_of(s, CARBON, from), price = share_of(s, PRICE, from);
 
 	add_shares(v, MIN(n, inside), inside - MIN(n, inside), s->fixed + from, &carbon, &price,
-		   (double)s->signals->slot_ms, s->part_ms, ret);
+		   (double)s->signals->slot_ms, s->part_ms, ret, ret_later);
 	if (inside == n + later && s->k[RENEWABLE] == 0)
 		return;
 	finish_objectives(s, from, to, inside, v);
-	extremes_of(v, n, &ret[0]);
-	extremes_of(v + n, later, &ret[1]);
+	*ret = extremes_of(v, n);
+	*ret_later = extremes_of(v + n, later).least;
 }
