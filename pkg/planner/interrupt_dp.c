@@ -5,20 +5,30 @@
  */
 #include <math.h>
 
+#include "planner/internal.h"
 #include "planner/interrupt_internal.h"
 
 /* How the running and the idle state were reached, else by going on as before. One byte tells both. */
 enum how { HOW_STARTED = 1, HOW_ORIGIN = 2, HOW_PAUSED = 4, HOW_ARRIVED = 8, HOW_NEXT = 16 };
 
+/* States that the step goes through at a time; compilers make vector instructions of loops of a fixed length. */
+#define BLOCK 32
 #define FROM_ON 128 /* of the byte that names the region's index of a move */
 #define RANKS 2     /* a move goes elsewhere, so that the best region to leave is not always it */
 
+/*
+ * Rows are padded to whole blocks. A row of `off` has as many states behind INFINITY as a segment is long at least, so
+ * that starting needs no lower end. Of `on` there is one row per plane, in which a state stays where it is while the
+ * job runs on: state m of border b is at m - b from the end, so that a step adds to it in place.
+ */
 struct table {
 	const struct interrupt_grid *g;
 	int width, ring; /* states of a plane; borders that `off` and `away` remember */
+	int on_width, off_width;
 	size_t planes, origins;
-	double *on;   /* [plane][width], at the border at hand */
-	double *off;  /* [border % ring][plane][width] */
+	double *never; /* a row of INFINITY */
+	double *on;    /* [plane][on_width] */
+	double *off;   /* [border % ring][plane][off_width] */
 	double *away; /* [border % ring][layer][pauses][rank][width]: leaving from the best region, and the next best */
 	uint8_t *how; /* [border - first][plane][width] */
 	uint8_t *from; /* [border - first][layer][pauses][rank][width] */
@@ -46,14 +56,16 @@ static size_t origin_of(const struct table *t, int layer, int j, int rank)
 	return ((size_t)layer * (size_t)t->g->counts + (size_t)j) * RANKS + (size_t)rank;
 }
 
-static double *on_of(const struct table *t, int layer, int r, int j)
+static double *on_of(const struct table *t, int border, int layer, int r, int j)
 {
-	return t->on + plane_of(t, layer, r, j) * (size_t)t->width;
+	return t->on + plane_of(t, layer, r, j) * (size_t)t->on_width + (t->g->end - border);
 }
 
 static double *off_of(const struct table *t, int border, int layer, int r, int j)
 {
-	return t->off + ((size_t)(border % t->ring) * t->planes + plane_of(t, layer, r, j)) * (size_t)t->width;
+	size_t row = (size_t)(border % t->ring) * t->planes + plane_of(t, layer, r, j);
+
+	return t->off + row * (size_t)t->off_width + t->g->run;
 }
 
 static double *away_of(const struct table *t, int border, int layer, int j, int rank)
@@ -86,20 +98,26 @@ static double *infinities(size_t n)
 
 static void table_init(struct table *t, const struct interrupt_grid *g)
 {
-	size_t rows = (size_t)(g->end - g->first) + 1, width = (size_t)g->full[g->counts - 1] + 1;
+	size_t rows = (size_t)(g->end - g->first) + 1, states = (size_t)g->full[g->counts - 1] + 1, width;
 
+	width = (states + BLOCK - 1) / BLOCK * BLOCK;
 	*t = (struct table){ .g = g, .width = (int)width, .ring = g->run + g->move + 1 };
+	t->on_width = (int)(width + rows);
+	t->off_width = (int)width + g->run;
 	t->planes = (size_t)(g->layers * g->n_regions * g->counts);
 	t->origins = (size_t)((g->layers - 1) * g->counts) * RANKS;
-	t->on = infinities(t->planes * width);
-	t->off = infinities((size_t)t->ring * t->planes * width);
+	t->never = infinities(width);
+	t->on = infinities(t->planes * (size_t)t->on_width);
+	t->off = infinities((size_t)t->ring * t->planes * (size_t)t->off_width);
 	t->away = infinities((size_t)t->ring * t->origins * width + 1);
-	t->how = xcalloc(rows * t->planes, width);
+	t->how = xmalloc(rows * t->planes * width);
+	memset(t->how, 0, t->planes * width); /* steps write the other rows */
 	t->from = xcalloc(rows * t->origins + 1, width);
 }
 
 static void table_release(struct table *t)
 {
+	free(t->never);
 	free(t->on);
 	free(t->off);
 	free(t->away);
@@ -132,37 +150,55 @@ static void begin_running(const struct table *t, int border)
 		if ((job->region != PLANNER_NO_REGION && job->region != g->regions[r]) ||
 		    (border > g->first && sums->shut[g->first] < border))
 			continue;
-		on_of(t, 0, r, 0)[g->head_run] =
+		on_of(t, border, 0, r, 0)[g->head_run] =
 			interrupt_head_cost(g, g->regions[r]) + sums->sum[border] - sums->sum[g->first];
 		how_of(t, border, 0, r, 0)[g->head_run] |= HOW_ORIGIN;
 	}
 }
 
-static void stay_or_pause(double *restrict off, const double *restrict stay, const double *restrict on,
-			  uint8_t *restrict how, int n)
+/* So many blocks of states, each by staying idle or by having paused, and by going on or by starting. */
+static WIDE_VECTORS void step_states(double *restrict off, const double *restrict stay, const double *restrict pause,
+				     double *restrict on, const double *restrict idle, uint8_t *restrict how, int n,
+				     double slot, double start)
 {
-	for (int m = 0; m <= n; m++) {
-		bool pause = on[m] < stay[m];
+	for (int m = 0; m < n; m += BLOCK) {
+		for (int k = m; k < m + BLOCK; k++) {
+			double going = on[k] + slot, starting = idle[k] + start;
 
-		off[m] = pause ? on[m] : stay[m];
-		how[m] = pause ? HOW_PAUSED : 0;
+			how[k] = (uint8_t)((pause[k] < stay[k] ? HOW_PAUSED : 0) |
+					   (starting < going ? HOW_STARTED : 0));
+			off[k] = MIN(pause[k], stay[k]);
+			on[k] = MIN(starting, going);
+		}
 	}
 }
 
-static void step_off(const struct table *t, int border, int layer, int r, int j)
+/* Planes of more pauses come first: they read what those of fewer were at the border before. */
+static void step_plane(const struct table *t, int border, int layer, int r, int j)
 {
 	const struct interrupt_grid *g = t->g;
-	const double *stay = off_of(t, border - 1, layer, r, j);
-	const double *on = g->counted && j == 0 ? NULL : on_of(t, layer, r, g->counted ? j - 1 : j);
-	double *off = off_of(t, border, layer, r, j);
+	const struct slot_sums *sums = &g->sums[g->regions[r]];
+	int from = border - g->run, n = g->full[j], paused = g->counted ? j - 1 : j;
+	double c = sums->shut[border - 1] >= border ? sums->cost[border - 1] : INFINITY, run = INFINITY;
+	bool fresh = layer == 0 && g->job->region == PLANNER_NO_REGION && !g->head;
+	double *on = on_of(t, border, layer, r, j), restart = INFINITY;
+	const double *idle = off_of(t, MAX(from, g->first), layer, r, j);
 	uint8_t *how = how_of(t, border, layer, r, j);
-	int n = g->full[j];
 
-	if (!on) {
-		memcpy(off, stay, (size_t)(n + 1) * sizeof(*off));
-		return;
+	if (from >= g->first && sums->shut[from] >= border && n >= g->run) {
+		run = sums->sum[border] - sums->sum[from];
+		restart = run + interrupt_restart(g->job, sums->cost[from]);
 	}
-	stay_or_pause(off, stay, on, how, n);
+	step_states(off_of(t, border, layer, r, j), off_of(t, border - 1, layer, r, j),
+		    paused < 0 ? t->never : on_of(t, border - 1, layer, r, paused), on, idle - g->run, how, t->width, c,
+		    restart);
+	if (fresh && n >= g->run && idle[0] + run < on[g->run]) {
+		on[g->run] = idle[0] + run;
+		how[g->run] |= HOW_STARTED;
+	}
+	/* Who has run more than it takes is nowhere. */
+	for (int m = n + 1; m <= MIN(n + g->run, t->width - 1); m++)
+		on[m] = INFINITY;
 }
 
 static void arrive(const struct table *t, int border, int layer, int r, int j)
@@ -190,42 +226,6 @@ static void arrive(const struct table *t, int border, int layer, int r, int j)
 	}
 }
 
-/* States m = from .. to, each by going on from m - 1 or by starting from off[m - run]. Bytes may alias all: hence. */
-static void go_on_or_start(double *restrict on, const double *restrict off, uint8_t *restrict how, int from, int to,
-			   int run, double slot, double start)
-{
-	for (int m = to; m >= from; m--) {
-		double going = on[m - 1] + slot, starting = off[m - run] + start;
-		bool starts = starting < going;
-
-		on[m] = starts ? starting : going;
-		how[m] |= starts ? HOW_STARTED : 0;
-	}
-}
-
-static void step_on(const struct table *t, int border, int layer, int r, int j)
-{
-	const struct interrupt_grid *g = t->g;
-	const struct slot_sums *sums = &g->sums[g->regions[r]];
-	double *on = on_of(t, layer, r, j), c = sums->shut[border - 1] >= border ? sums->cost[border - 1] : INFINITY;
-	uint8_t *how = how_of(t, border, layer, r, j);
-	int from = border - g->run, n = g->full[j];
-	bool fresh = layer == 0 && g->job->region == PLANNER_NO_REGION && !g->head;
-
-	if (from >= g->first && sums->shut[from] >= border && n >= g->run) {
-		const double *off = off_of(t, from, layer, r, j);
-		double run = sums->sum[border] - sums->sum[from];
-		double restart = run + interrupt_restart(g->job, sums->cost[from]);
-
-		go_on_or_start(on, off, how, g->run + 1, n, g->run, c, restart);
-		go_on_or_start(on, off, how, g->run, g->run, g->run, c, fresh ? run : restart);
-		n = g->run - 1;
-	}
-	for (int m = n; m > 0; m--)
-		on[m] = on[m - 1] + c;
-	on[0] = INFINITY;
-}
-
 /* Where leaving that layer is cheapest from. Leaving while running is a pause. */
 static void step_away(const struct table *t, int border, int layer, int j)
 {
@@ -237,7 +237,7 @@ static void step_away(const struct table *t, int border, int layer, int j)
 		away[m] = next[m] = INFINITY;
 	for (int r = 0; r < g->n_regions; r++) {
 		const double *off = off_of(t, border, layer, r, j);
-		const double *on = g->counted && j == 0 ? NULL : on_of(t, layer, r, g->counted ? j - 1 : j);
+		const double *on = g->counted && j == 0 ? NULL : on_of(t, border, layer, r, g->counted ? j - 1 : j);
 
 		for (int m = 0; m <= g->full[j]; m++) {
 			bool pause = on && on[m] < off[m];
@@ -271,7 +271,7 @@ static void try_finish(const struct table *t, int border, const struct state *at
 	const struct interrupt_job *job = g->job;
 	int region = g->regions[at->r], m = at->m + 1 - g->run, last = border + g->run - 1;
 	const struct slot_sums *sums = &g->sums[region];
-	double cost = on_of(t, at->layer, at->r, at->j)[at->m];
+	double cost = on_of(t, border, at->layer, at->r, at->j)[at->m];
 	struct state idle = *at;
 
 	if (cost < INFINITY)
@@ -310,10 +310,8 @@ static void step(const struct table *t, int border)
 
 	for (int layer = 0; layer < g->layers; layer++) {
 		for (int r = 0; r < g->n_regions && border > g->first; r++) {
-			for (int j = 0; j < g->counts; j++)
-				step_off(t, border, layer, r, j);
-			for (int j = 0; j < g->counts; j++)
-				step_on(t, border, layer, r, j);
+			for (int j = g->counts - 1; j >= 0; j--)
+				step_plane(t, border, layer, r, j);
 		}
 		if (layer == 0 && g->head && border == g->first + g->head_run)
 			begin_running(t, border);
