@@ -130,7 +130,7 @@ static void table_init(struct table *t, const struct interrupt_grid *g)
 	t->off = infinities((size_t)t->ring * t->planes * (size_t)t->off_width);
 	t->away = infinities((size_t)t->ring * t->origins * width + 1);
 	t->how = xmalloc(rows * t->planes * width); /* a byte each */
-	memset(t->how, 0, t->planes * width); /* steps write the other rows */
+	memset(t->how, 0, t->planes * width);       /* steps write the other rows */
 	t->from = xcalloc(rows * t->origins + 1, width);
 }
 
@@ -177,8 +177,8 @@ static void begin_running(const struct table *t, int border)
 
 /* So many blocks of states, each by staying idle or by having paused, and by going on or by starting. */
 static WIDE_VECTORS void step_states(double *restrict off, const double *restrict stay, const double *restrict pause,
-				     double *restrict on, const double *restrict idle, uint64_t *restrict how,
-				     int n, double slot, double start)
+				     double *restrict on, const double *restrict idle, uint64_t *restrict how, int n,
+				     double slot, double start)
 {
 	uint64_t bits[BLOCK];
 
@@ -318,13 +318,16 @@ static void try_finish(const struct table *t, int border, int layer, int r, int 
 	int region = g->regions[r], full = g->full[j], m = full + 1 - g->run, last = border + g->run - 1;
 	const struct slot_sums *sums = &g->sums[region];
 	double on = on_of(t, border, layer, r, j)[full], off = m < 0 ? INFINITY : off_of(t, border, layer, r, j)[m];
+	/* What the last slots add is not below 0, so that what costs too much already need not be looked at. */
+	bool adds = job->delay_per_ms >= 0 && g->run == 1 && border < g->s->n && sums->cost[border] >= 0;
+	double most = adds ? best->cost : INFINITY;
 
-	if (on < INFINITY) {
+	if (on < most) {
 		on += interrupt_last_cost(g, region, border, g->part_ms[j]);
 		if (on < best->cost)
 			*best = (struct finish){ on, { true, false, layer, r, j, border, full }, false };
 	}
-	if (off == INFINITY || last > g->end || last >= g->s->n || sums->shut[border] <= last ||
+	if (off >= most || last > g->end || last >= g->s->n || sums->shut[border] <= last ||
 	    (g->run - 1) * g->s->slot_ms + g->part_ms[j] < job->min_run_ms)
 		return;
 	off += sums->sum[last] - sums->sum[border];
