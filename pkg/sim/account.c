@@ -103,19 +103,44 @@ static double block_cost(const struct window *w, const struct task *t, const str
 	       p->delay_per_ms * (double)(start_ms - t->start_min_ms);
 }
 
-/* The cost is linear between the starts at which an end of the block meets a step. */
-static double best_block(const struct window *w, const struct task *t, const struct price_of *p)
+/*
+ * The cost is linear between the starts at which an end of the block meets a step. Those at `into` a step: of successive
+ * ones only the index differs, and both ends' parts of a step stay the same.
+ */
+static double best_of_steps(const struct window *w, const struct task *t, const struct price_of *p, int64_t into,
+			    double best)
 {
-	int64_t step = w->truth->step_ms, border = w->truth->start_ms + w->first * step, shift;
-	double best = fmin(block_cost(w, t, p, t->start_min_ms), block_cost(w, t, p, t->latest_start_ms));
+	int64_t d = t->job->duration_ms, step = w->truth->step_ms;
+	int64_t origin = w->truth->start_ms + w->first * step;
+	int64_t whole = (into + d) / step, over = (into + d) % step;
+	double from_part = (double)into / (double)step, to_part = (double)over / (double)step;
+	double share = (double)step / (double)d;
+	int first = t->start_min_ms > origin + into ? 1 : 0;
+	int64_t last = (t->latest_start_ms - origin - into) / step;
 
-	shift = t->job->duration_ms % step;
-	for (int i = 0; i <= w->n; i++, border += step) {
-		best = fmin(best, block_cost(w, t, p, border));
-		if (shift)
-			best = fmin(best, block_cost(w, t, p, border + step - shift));
+	if (t->latest_start_ms < origin + into)
+		return best;
+	for (int64_t i = first; i <= MIN(last, w->n - whole - (over > 0)); i++) {
+		const double *from = w->sum + i, *to = from + whole;
+		double cost = to[0] - from[0];
+
+		if (w->unknown[i] < i + whole + (over > 0))
+			continue;
+		cost += over ? to_part * (to[1] - to[0]) : 0;
+		cost -= into ? from_part * (from[1] - from[0]) : 0;
+		cost = cost * share + p->delay_per_ms * (double)(origin + i * step + into - t->start_min_ms);
+		best = cost < best ? cost : best;
 	}
 	return best;
+}
+
+static double best_block(const struct window *w, const struct task *t, const struct price_of *p)
+{
+	int64_t step = w->truth->step_ms, part = t->job->duration_ms % step;
+	double best = fmin(block_cost(w, t, p, t->start_min_ms), block_cost(w, t, p, t->latest_start_ms));
+
+	best = best_of_steps(w, t, p, 0, best);
+	return part ? best_of_steps(w, t, p, step - part, best) : best;
 }
 
 struct moment {

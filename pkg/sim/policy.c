@@ -69,7 +69,8 @@ void task_view(const struct scenario *s, const struct task *t, int64_t from_ms, 
 		     corrected, arena, ret);
 }
 
-static double mean_size(const struct view *v, enum signal_kind kind)
+/* Mean |value|; where only its being above 0 matters, the first such value will do. */
+static double mean_size(const struct view *v, enum signal_kind kind, bool any)
 {
 	double sum = 0;
 	int64_t n = 0;
@@ -82,9 +83,22 @@ static double mean_size(const struct view *v, enum signal_kind kind)
 				continue;
 			sum += fabs(x);
 			n++;
+			if (any && sum > 0)
+				return sum;
 		}
 	}
 	return n ? sum / (double)n : 0;
+}
+
+/* Terms of the objective. */
+static int count_terms(const struct scenario *s)
+{
+	double w[SIGNAL_KINDS] = { s->weight_carbon, s->weight_cost };
+	int terms = s->weight_delay > 0;
+
+	for (int k = 0; k < SIGNAL_KINDS; k++)
+		terms += s->grid->mean_size[k] > 0 && w[k] > 0;
+	return terms;
 }
 
 /*
@@ -94,11 +108,9 @@ void price_of_scales(struct price_of *ret, const struct scenario *s, const doubl
 {
 	double w[SIGNAL_KINDS] = { s->weight_carbon, s->weight_cost };
 	double all = s->weight_carbon + s->weight_cost + s->weight_delay;
-	int terms = s->weight_delay > 0;
+	int terms = count_terms(s);
 
 	*ret = (struct price_of){ .delay_per_ms = 0 };
-	for (int k = 0; k < SIGNAL_KINDS; k++)
-		terms += s->grid->mean_size[k] > 0 && w[k] > 0;
 	for (int k = 0; k < SIGNAL_KINDS; k++)
 		if (scale[k] > 0 && w[k] > 0)
 			ret->k[k] = terms == 1 ? (k == SIGNAL_PRICE ? 1e-3 : 1) : w[k] / all / scale[k];
@@ -107,9 +119,13 @@ void price_of_scales(struct price_of *ret, const struct scenario *s, const doubl
 static void price_init(struct price_of *ret, const struct scenario *s, const struct task *t, const struct view *v)
 {
 	double all = s->weight_carbon + s->weight_cost + s->weight_delay, scale[SIGNAL_KINDS];
+	double w[SIGNAL_KINDS] = { s->weight_carbon, s->weight_cost };
+	bool any = count_terms(s) == 1;
 
 	for (int k = 0; k < SIGNAL_KINDS; k++)
-		scale[k] = s->scale_series ? s->grid->mean_size[k] : mean_size(v, (enum signal_kind)k);
+		scale[k] = s->scale_series ? s->grid->mean_size[k]
+			   : w[k] > 0	   ? mean_size(v, (enum signal_kind)k, any)
+					   : 0;
 	price_of_scales(ret, s, scale);
 	if (t->deferrable && t->latest_start_ms > t->start_min_ms)
 		ret->delay_per_ms = s->weight_delay / all / (double)(t->latest_start_ms - t->start_min_ms);
