@@ -124,7 +124,7 @@ static void price_init(struct price_of *ret, const struct scenario *s, const str
 
 	for (int k = 0; k < SIGNAL_KINDS; k++)
 		scale[k] = s->scale_series ? s->grid->mean_size[k]
-			   : w[k] > 0	   ? mean_size(v, (enum signal_kind)k, any)
+			   : w[k] > 0      ? mean_size(v, (enum signal_kind)k, any)
 					   : 0;
 	price_of_scales(ret, s, scale);
 	if (t->deferrable && t->latest_start_ms > t->start_min_ms)
@@ -319,18 +319,50 @@ static bool plan_lowest_slot(const struct scenario *s, const struct task *t, str
 	return best < INFINITY ? block_at(t, arena, t->job->zones[zone], start_ms, ret) : at_once(s, t, arena, ret);
 }
 
+/* The sums up to a start, and up to the end of a block from it: of successive starts only the slots differ. */
+struct block_sums {
+	int64_t from, to; /* slots of start and end */
+	double from_part, to_part;
+	int64_t whole_to; /* one past the last slot that is touched */
+};
+
+static void block_sums_init(struct block_sums *b, const struct slots *s, int64_t start_ms, int64_t length_ms)
+{
+	int64_t since = start_ms - s->first_ms, until = since + length_ms;
+
+	*b = (struct block_sums){ .from = since / s->slot_ms,
+				  .to = until / s->slot_ms,
+				  .from_part = (double)(since % s->slot_ms) / (double)s->slot_ms,
+				  .to_part = (double)(until % s->slot_ms) / (double)s->slot_ms };
+	b->whole_to = b->to + (b->to_part > 0);
+}
+
+static double sum_until(const double *sum, double part)
+{
+	return part > 0 ? sum[0] + part * (sum[1] - sum[0]) : sum[0];
+}
+
+/* The same as slot_sums_cost() says of a start `later` slots later. */
+static double block_cost(const struct slot_sums *c, const struct block_sums *b, int64_t later)
+{
+	if (b->whole_to + later > c->slots->n || b->whole_to + later > c->shut[b->from + later])
+		return INFINITY;
+	return sum_until(c->sum + b->to + later, b->to_part) - sum_until(c->sum + b->from + later, b->from_part);
+}
+
 static bool plan_lowest_window(const struct scenario *s, const struct task *t, struct arena *arena, struct plan *ret)
 {
 	struct costs c;
+	struct block_sums b;
 	double best = INFINITY;
-	int64_t start_ms = 0, slot_ms = s->grid->step_ms;
+	int64_t start_ms = 0, slot_ms = s->grid->step_ms, at = t->start_min_ms;
 	int zone = 0;
 
 	costs_init(&c, s, t, arena);
-	for (int64_t at = t->start_min_ms; at <= t->latest_start_ms; at += slot_ms) {
+	block_sums_init(&b, &c.slots, at, t->length_ms);
+	for (int64_t later = 0; at <= t->latest_start_ms && b.from + later < c.view.n; later++, at += slot_ms) {
 		for (int z = 0; z < t->job->n_zones; z++) {
-			double v = at < signals_end_ms(s->grid) ? slot_sums_cost(&c.sums[z], at, at + t->length_ms)
-								: INFINITY;
+			double v = block_cost(&c.sums[z], &b, later);
 
 			/* Sums differ in the last bits; a later window has to be better by more. */
 			if (!(v < best - 1e-12 * fabs(best)) && !(v < INFINITY && best == INFINITY))
