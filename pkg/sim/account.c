@@ -111,9 +111,10 @@ static double best_of_steps(const struct block *b, int64_t from_ms, int64_t to_m
 	int64_t d = b->t->job->duration_ms, step = g->step_ms, into = (from_ms - g->start_ms) % step;
 	int64_t i = (from_ms - g->start_ms) / step, whole = (into + d) / step, over = (into + d) % step;
 	double into_part = (double)into / (double)step, over_part = (double)over / (double)step;
+	double share = (double)step / (double)d;
 
 	for (int64_t at = from_ms; at <= to_ms && i + whole + (over > 0) <= g->n; at += step, i++) {
-		double cost = block_cost(b, i, whole, into_part, over_part) * (double)step / (double)d +
+		double cost = block_cost(b, i, whole, into_part, over_part) * share +
 			      b->p->delay_per_ms * (double)(at - b->t->start_min_ms);
 
 		best = cost < best ? cost : best;

@@ -194,38 +194,35 @@ struct costs {
 	struct view view;
 	struct slots slots;
 	struct slot_sums *sums;
-	bool any; /* some slot is open */
 };
 
-static double unit_cost(const struct view *v, const struct price_of *p, int zone, int i, const double *fill)
+static double mean_value(const double *value, int n)
 {
-	double c = 0;
+	double sum = 0;
+	int known = 0;
 
-	for (int k = 0; k < SIGNAL_KINDS; k++) {
-		double x = v->value[zone][k][i];
+	for (int i = 0; i < n; i++) {
+		bool have = !isnan(value[i]);
 
-		if (p->k[k] == 0)
-			continue;
-		if (isnan(x) && k == SIGNAL_CARBON)
-			return INFINITY;
-		c += p->k[k] * (isnan(x) ? fill[k] : x);
+		sum += have ? value[i] : 0;
+		known += have;
 	}
-	return c;
+	return known ? sum / known : 0;
 }
 
-static void mean_values(const struct view *v, int zone, double fill[SIGNAL_KINDS])
+/* An unknown carbon value shuts a slot, an unknown price counts as the mean of the known ones. */
+static void unit_costs(const struct view *v, const struct price_of *p, int zone, double *ret)
 {
-	for (int k = 0; k < SIGNAL_KINDS; k++) {
-		double sum = 0;
-		int n = 0;
+	const double *carbon = v->value[zone][SIGNAL_CARBON], *price = v->value[zone][SIGNAL_PRICE];
+	double k_carbon = p->k[SIGNAL_CARBON], k_price = p->k[SIGNAL_PRICE];
+	double fill = k_price != 0 ? mean_value(price, v->n) : 0;
 
-		for (int i = 0; i < v->n; i++) {
-			bool known = !isnan(v->value[zone][k][i]);
+	for (int i = 0; i < v->n; i++) {
+		double c = k_carbon != 0 ? k_carbon * carbon[i] : 0;
 
-			sum += known ? v->value[zone][k][i] : 0;
-			n += known;
-		}
-		fill[k] = n ? sum / n : 0;
+		if (k_price != 0)
+			c += k_price * (isnan(price[i]) ? fill : price[i]);
+		ret[i] = isnan(c) || (k_carbon == 0 && k_price == 0) ? INFINITY : c;
 	}
 }
 
@@ -237,7 +234,6 @@ static void costs_init(struct costs *c, const struct scenario *s, const struct t
 
 	task_view(s, t, t->start_min_ms, t->decide_ms, false, arena, &c->view);
 	price_init(&p, s, t, &c->view);
-	c->any = false;
 	c->slots = (struct slots){ .first_ms = c->view.first_ms,
 				   .slot_ms = c->view.slot_ms,
 				   .n = c->view.n,
@@ -245,13 +241,9 @@ static void costs_init(struct costs *c, const struct scenario *s, const struct t
 				   .cost = cost };
 	c->sums = arena_array(arena, (size_t)n_zones, struct slot_sums);
 	for (int z = 0; z < n_zones; z++) {
-		double *v = arena_array(arena, (size_t)c->view.n + 1, double), fill[SIGNAL_KINDS];
+		double *v = arena_array(arena, (size_t)c->view.n + 1, double);
 
-		mean_values(&c->view, z, fill);
-		for (int i = 0; i < c->view.n; i++) {
-			v[i] = p.k[0] == 0 && p.k[1] == 0 ? INFINITY : unit_cost(&c->view, &p, z, i, fill);
-			c->any |= v[i] < INFINITY;
-		}
+		unit_costs(&c->view, &p, z, v);
 		cost[z] = v;
 		slot_sums_init(&c->sums[z], &c->slots, z, arena);
 	}
