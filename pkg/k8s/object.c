@@ -190,7 +190,7 @@ int object_parse(const struct object_type *t, struct str text, const struct obje
 {
 	_cleanup_(json_cleanup) struct json *doc = NULL;
 
-	if (json_parse(text, &doc, err))
+	if (json_parse_without(text, OBJECT_UNREAD, &doc, err))
 		return -1;
 	return object_decode(t, doc, ret, err);
 }
