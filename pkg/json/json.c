@@ -119,8 +119,8 @@ static size_t prune(const char *text, size_t len, char *out)
 }
 
 /*
- * Copies text to out, with null for each of the cuts. Returns the new length; a cut is at least a byte, so at most three
- * more for each.
+ * Copies text to out, with null for each of the cuts. Returns the new length; a cut is at least a byte, so at most
+ * three more for each.
  */
 static size_t without_cuts(const struct json_scan *s, const char *text, size_t len, char *out)
 {
