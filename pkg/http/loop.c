@@ -271,7 +271,7 @@ static struct http_call *start(struct http_loop *l, const struct http_request *r
 	if (++l->n_calls > MAX_CALLS) {
 		(void)error_set(&err, ERR_LIMIT, "more than %d requests at once", MAX_CALLS);
 		fail_early(c, &err);
-	} else if (transfer_begin(&c->t, c->easy, &c->req, &err)) {
+	} else if (transfer_begin(&c->t, c->easy, NULL, &c->req, &err)) {
 		fail_early(c, &err);
 	} else {
 		add_to_multi(c);
