@@ -26,6 +26,14 @@ static const char *text(const struct json *parent, const char *key, size_t max, 
 	return s && *s && strlen(s) <= max ? shared_text(t, s) : NULL;
 }
 
+/* The same for what many objects say. */
+static const char *word(const struct json *parent, const char *key, size_t max, struct arena *a)
+{
+	const char *s = json_string(json_get(parent, key));
+
+	return s && *s && strlen(s) <= max ? arena_word(a, s) : NULL;
+}
+
 /* Room for the elements of a list, at most `max`; nothing for an empty one. */
 static void *room_for(const struct json *list, size_t max, size_t size, struct arena *a)
 {
@@ -75,7 +83,7 @@ static void plan_decode(const struct json *j, struct shared_texts *t, struct caj
 		struct caj_segment *s = &ret->segments[n++];
 
 		*s = (struct caj_segment){
-			.region = text(item, "region", MAX_NAME, t),
+			.region = word(item, "region", MAX_NAME, t->arena),
 			.start_ms = time_of(item, "startTime"),
 			.end_ms = time_of(item, "endTime"),
 			.parallelism = count(item, "parallelism"),
@@ -91,8 +99,8 @@ static void plan_decode(const struct json *j, struct shared_texts *t, struct caj
 static void baseline_decode(const struct json *j, struct shared_texts *t, struct caj_baseline *ret)
 {
 	struct caj_baseline b = {
-		.rule = text(j, "rule", MAX_WORD, t),
-		.region = text(j, "region", MAX_NAME, t),
+		.rule = word(j, "rule", MAX_WORD, t->arena),
+		.region = word(j, "region", MAX_NAME, t->arena),
 		.start_ms = time_of(j, "startTime"),
 	};
 
@@ -104,7 +112,7 @@ static void options_decode(const struct json *list, struct shared_texts *t, stru
 {
 	s->options = room_for(list, CAJ_MAX_OPTIONS, sizeof(*s->options), t->arena);
 	json_each (item, list) {
-		struct caj_option o = { .region = text(item, "region", MAX_NAME, t),
+		struct caj_option o = { .region = word(item, "region", MAX_NAME, t->arena),
 					.start_ms = time_of(item, "startTime") };
 
 		figures_decode(json_get(item, "expected"), &o.expected);
@@ -118,7 +126,7 @@ static void runs_decode(const struct json *list, struct shared_texts *t, struct 
 	s->runs = room_for(list, CAJ_MAX_RUNS, sizeof(*s->runs), t->arena);
 	json_each (item, list) {
 		struct caj_run r = {
-			.region = text(item, "region", MAX_NAME, t),
+			.region = word(item, "region", MAX_NAME, t->arena),
 			.job_uid = text(item, "jobUID", MAX_WORD, t),
 			.start_ms = time_of(item, "startTime"),
 			.end_ms = time_of(item, "endTime"),
@@ -138,9 +146,9 @@ static const struct caj_actual *actual_decode(const struct json *j, struct share
 	struct caj_actual *ret = arena_new(t->arena, struct caj_actual);
 	(void)json_bool(json_get(j, "final"), &ret->final);
 	figures_decode(j, &ret->figures);
-	ret->carbon_source = text(j, "carbonSource", MAX_NAME, t);
-	ret->energy_scope = text(j, "energyScope", MAX_WORD, t);
-	ret->cost_basis = text(j, "costBasis", MAX_WORD, t);
+	ret->carbon_source = word(j, "carbonSource", MAX_NAME, t->arena);
+	ret->energy_scope = word(j, "energyScope", MAX_WORD, t->arena);
+	ret->cost_basis = word(j, "costBasis", MAX_WORD, t->arena);
 	return ret;
 }
 
@@ -175,9 +183,9 @@ void caj_status_decode(const struct json *j, struct shared_texts *t, struct caj_
 	ret->template_hash = text(j, "templateHash", MAX_WORD, t);
 	ret->deadline_ms = time_of(j, "deadlineTime");
 	ret->latest_start_ms = time_of(j, "latestStartTime");
-	ret->home = text(j, "home", MAX_NAME, t);
+	ret->home = word(j, "home", MAX_NAME, t->arena);
 	ret->plan_id = text(j, "planID", MAX_WORD, t);
-	ret->currency = text(j, "currency", MAX_COLUMN, t);
+	ret->currency = word(j, "currency", MAX_COLUMN, t->arena);
 	ret->estimated_start_ms = time_of(j, "estimatedStartTime");
 	ret->explanation = text(j, "explanation", MAX_SENTENCE, t);
 	ret->job_name = text(job, "name", MAX_NAME, t);
