@@ -16,6 +16,8 @@
 #define KEEPALIVE_IDLE_S 30L
 #define KEEPALIVE_PROBE_S 10L
 #define MAX_RETRY_AFTER_MS DAY_MS
+/* The least that libcurl takes; a record of TLS holds no more. */
+#define SEND_BUFFER 16384L
 
 int64_t transfer_timeout_ms(const struct http_request *req)
 {
@@ -280,6 +282,8 @@ static void set_limits(struct http_transfer *t)
 	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_PROBE_S);
 	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_user_timeout);
+	/* Each handle that has sent something over TLS keeps one of these, the watches' too. */
+	(void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
 	if (is_stream(t)) {
 		/* A connection of its own, which nobody inherits half read. The net thread watches the time. */
 		(void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
