@@ -16,7 +16,7 @@
  * A busy loop turns so often at most. curl_multi_perform() asks the kernel about every call each time, so with a dozen
  * watches what comes in one by one is cheaper taken together.
  */
-#define TURN_MS 10
+#define TURN_MS 20
 
 struct task {
 	http_task_fn fn;
