@@ -274,7 +274,7 @@ static void start_ticks(void *arg)
 {
 	struct ticks *t = arg;
 
-	(void)http_loop_after(t->loop, 200, tick_last, t);
+	(void)http_loop_after(t->loop, 400, tick_last, t);
 	t->cancelled = http_loop_after(t->loop, 20, tick_never, t);
 	(void)http_loop_after(t->loop, 0, tick, t);
 }
