@@ -203,6 +203,7 @@ static void decode_status(const struct json *status, struct gridregion *r, struc
 	r->now.renewable_permille = number(json_get(now, "renewablePerMille"));
 	r->now.low_carbon_permille = number(json_get(now, "lowCarbonPerMille"));
 	r->confidence_permille = number(json_get(status, "confidencePerMille"));
+	r->carbon_error_mg_per_kwh = number(json_get(status, "carbonErrorMilligramsPerKWh"));
 	r->stress_permille = number(json_get(status, "stressPerMille"));
 	r->stress_cause = text(json_get(status, "stressCause"), a);
 	decode_word(now, "index", r->now.index, sizeof(r->now.index));
@@ -291,8 +292,9 @@ int32_t grid_forecast_at(const struct grid_forecast *f, const int32_t *column, i
 int32_t gridregion_carbon_error(const struct gridregion *r, int32_t config_mg_per_kwh)
 {
 	int64_t c = r->confidence_permille;
+	int32_t error = r->carbon_error_mg_per_kwh > 0 ? r->carbon_error_mg_per_kwh : config_mg_per_kwh;
 
-	return c > 0 && c < 1000 ? (int32_t)MIN((int64_t)config_mg_per_kwh * 1000 / c, INT32_MAX) : config_mg_per_kwh;
+	return c > 0 && c < 1000 ? (int32_t)MIN((int64_t)error * 1000 / c, INT32_MAX) : error;
 }
 
 int32_t grid_recent_carbon_at(const struct grid_recent *r, int64_t ms)

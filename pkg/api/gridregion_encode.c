@@ -244,6 +244,7 @@ void gridregion_encode_status(const struct gridregion *r, struct buf *out)
 	put_recent(&w, &r->recent);
 	put_mix(&w, r);
 	put_figure(&w, "confidencePerMille", r->confidence_permille);
+	put_figure(&w, "carbonErrorMilligramsPerKWh", r->carbon_error_mg_per_kwh);
 	put_figure(&w, "stressPerMille", r->stress_permille);
 	jw_string_opt(&w, "stressCause", r->stress_cause);
 	gridregion_write_basis(&w, &r->basis);

@@ -46,6 +46,8 @@ struct pass {
 
 struct forecaster {
 	struct forecaster_config cfg;
+	struct grid_tariff *tariffs; /* cfg.n_tariffs, with their time zones */
+	struct tz **zones;           /* ditto */
 	pthread_t thread;
 	bool runs;
 	pthread_mutex_t mutex;
@@ -100,7 +102,7 @@ static bool subject_of(const struct collector_pick *p, struct forecast_subject *
 static const struct grid_tariff *tariff_of(const struct forecaster *f, const struct collector_pick *p)
 {
 	for (size_t i = 0; i < f->cfg.n_tariffs && p->metric == GRID_PRICE && p->product; i++) {
-		const struct grid_tariff *t = &f->cfg.tariffs[i];
+		const struct grid_tariff *t = &f->tariffs[i];
 
 		if (strcmp(t->zone, p->zone) == 0 && str_has_prefix(str_from(p->product), str_from(t->product)))
 			return t;
@@ -299,8 +301,9 @@ static void make(struct pass *pass, const struct work *w, struct own_forecast *r
 	const struct shared *same = shared_of(pass, w->t);
 	int64_t began_ms = clock_mono_ms();
 
-	/* Another zone's may begin elsewhere: prices come zone by zone. Then it is made anew. */
-	if (same && same->forecast->issued_ms == time_slot_floor(w->now_ms, SLOT_MS)) {
+	/* Prices come zone by zone: another one's forecast may begin elsewhere. Then it is made anew. */
+	if (same && same->forecast->start_ms ==
+			    own_forecast_start_ms(&w->past.series, w->t->subject.metric, w->now_ms)) {
 		own_forecast_map(same->forecast, same->of, w->t->tariff, ret);
 		return;
 	}
@@ -423,14 +426,34 @@ static void *forecaster_main(void *arg)
 	return NULL;
 }
 
-struct forecaster *forecaster_new(const struct forecaster_config *cfg)
+static int load_zones(struct forecaster *f, struct error *err)
+{
+	for (size_t i = 0; i < f->cfg.n_tariffs; i++) {
+		struct tz *tz;
+
+		f->tariffs[i] = f->cfg.tariffs[i];
+		if (tz_load(f->tariffs[i].time_zone, &tz, err))
+			return error_wrap(err, "grid.tariffs[%zu].timeZone", i);
+		f->tariffs[i].rule.zone = f->zones[i] = tz;
+	}
+	return 0;
+}
+
+int forecaster_new(const struct forecaster_config *cfg, struct forecaster **ret, struct error *err)
 {
 	struct forecaster *f = xcalloc(1, sizeof(*f));
 
 	f->cfg = *cfg;
+	f->tariffs = xcalloc(cfg->n_tariffs + 1, sizeof(*f->tariffs));
+	f->zones = xcalloc(cfg->n_tariffs + 1, sizeof(*f->zones));
 	(void)pthread_mutex_init(&f->mutex, NULL);
 	(void)pthread_cond_init(&f->cond, NULL);
-	return f;
+	if (load_zones(f, err)) {
+		forecaster_free(f);
+		return -1;
+	}
+	*ret = f;
+	return 0;
 }
 
 int forecaster_start(struct forecaster *f, struct error *err)
@@ -454,6 +477,10 @@ void forecaster_free(struct forecaster *f)
 	for (size_t i = 0; i < f->entries.len; i++)
 		free(f->entries.ptr[i]);
 	vec_release(&f->entries);
+	for (size_t i = 0; i < f->cfg.n_tariffs; i++)
+		tz_free(f->zones[i]);
+	free(f->zones);
+	free(f->tariffs);
 	(void)pthread_cond_destroy(&f->cond);
 	(void)pthread_mutex_destroy(&f->mutex);
 	free(f);

@@ -29,7 +29,7 @@ struct forecaster_config {
 	struct db_thread *db;
 	struct store *regions; /* of the informer, in sync */
 	struct collector *collector;
-	const struct grid_tariff *tariffs; /* borrowed for its life */
+	const struct grid_tariff *tariffs; /* borrowed for its life, but for their time zones, which it loads */
 	size_t n_tariffs;
 	/* There is news of that region. On its own thread. */
 	void (*changed)(void *arg, const char *region);
@@ -52,7 +52,8 @@ struct forecaster_view {
 };
 
 struct forecaster;
-struct forecaster *forecaster_new(const struct forecaster_config *cfg);
+/* ERR_INVALID, ERR_NOT_FOUND: a tariff's time zone. */
+int forecaster_new(const struct forecaster_config *cfg, struct forecaster **ret, struct error *err) must_check;
 int forecaster_start(struct forecaster *f, struct error *err) must_check;
 /* Waits for the model in the making: seconds. No callback comes afterwards. NULL is fine. */
 void forecaster_free(struct forecaster *f);

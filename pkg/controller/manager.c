@@ -105,6 +105,20 @@ static void on_grid_data(void *arg, const char *region)
 	(void)workqueue_add(controller_queue(o->grid_controller), region);
 }
 
+static int make_forecaster(struct manager *o, struct error *err)
+{
+	struct forecaster_config config = { .clock = o->cfg.clock,
+					    .db = o->db,
+					    .regions = o->grid.regions,
+					    .collector = o->grid.collector,
+					    .tariffs = o->cfg.grid->tariffs,
+					    .n_tariffs = o->cfg.grid->n_tariffs,
+					    .changed = on_grid_data,
+					    .arg = o };
+
+	return o->db && o->cfg.forecast ? forecaster_new(&config, &o->grid.forecaster, err) : 0;
+}
+
 static int make_collector(struct manager *o, struct error *err)
 {
 	if (o->cfg.grid_disabled)
@@ -125,7 +139,7 @@ static int make_collector(struct manager *o, struct error *err)
 					     .history = o->db ? &o->past : NULL,
 					     .changed = on_grid_data,
 					     .arg = o };
-	return collector_new(&options, &o->grid.collector, err);
+	return collector_new(&options, &o->grid.collector, err) || make_forecaster(o, err) ? -1 : 0;
 }
 
 /* Providers are asked by the leader alone. */
@@ -134,7 +148,9 @@ static int start_collector(struct manager *o, struct error *err)
 	if (!o->grid_controller)
 		return 0;
 	gridregion_regions_changed(&o->grid);
-	return controller_start(o->grid_controller, err);
+	if (controller_start(o->grid_controller, err))
+		return -1;
+	return o->grid.forecaster ? forecaster_start(o->grid.forecaster, err) : 0;
 }
 
 static void on_region(void *arg, const struct object *old, const struct object *new)
@@ -391,6 +407,7 @@ void manager_free(struct manager *o)
 		if (o->grid_controller)
 			controller_stop(o->grid_controller, 0);
 	}
+	forecaster_free(o->grid.forecaster);
 	collector_free(o->grid.collector);
 	recorder_free(c->events);
 	lease_free(o->lease);

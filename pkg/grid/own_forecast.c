@@ -35,6 +35,11 @@ static int issue_slot(const struct forecast_series *s, enum grid_metric metric, 
 	return issue;
 }
 
+int64_t own_forecast_start_ms(const struct forecast_series *history, enum grid_metric metric, int64_t now_ms)
+{
+	return forecast_slot_ms(history, issue_slot(history, metric, now_ms));
+}
+
 /* The wholesale prices behind a tariff's; its cap hides them. */
 static double *wholesale(const struct forecast_series *s, const struct tariff *rule)
 {

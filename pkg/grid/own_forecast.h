@@ -22,7 +22,8 @@ extern const struct grid_provider grid_own_forecast_provider;
 struct grid_tariff {
 	const char *product; /* its code, or how that begins */
 	const char *zone;
-	struct tariff rule; /* micros of the currency per kWh */
+	const char *time_zone; /* whose name rule.zone is */
+	struct tariff rule;    /* micros of the currency per kWh */
 };
 
 struct own_forecast {
@@ -33,6 +34,8 @@ struct own_forecast {
 	int32_t p10[OWN_FORECAST_SLOTS], p50[OWN_FORECAST_SLOTS], p90[OWN_FORECAST_SLOTS];
 };
 
+/* The first slot that it forecasts: the running one, or the first whose price is not published. */
+int64_t own_forecast_start_ms(const struct forecast_series *history, enum grid_metric metric, int64_t now_ms);
 /*
  * history: half hours. exog may be NULL. tariff: NULL, or the rule of these prices: then what is forecast is the
  * wholesale price behind them. Takes seconds: see forecast/model.h.
