@@ -175,6 +175,7 @@ static int make_database(struct manager *o, struct error *err)
 		return 0;
 	if (db_thread_new(o->cfg.db_url, &o->db, err))
 		return error_wrap(err, "db.url");
+	learned_read(o->ctx.learned, o->db);
 	o->history = grid_history_new(o->db);
 	o->sink = grid_history_sink(o->history);
 	o->past = grid_history_reader(o->history);
@@ -213,6 +214,7 @@ static void make_informers(struct manager *o)
 	c->pods = informer_new(c->k8s, o->loop,
 			       &(struct informer_options){ .type = &pod_type, .label_selector = LABEL_CAJ });
 	c->pods_by_owner = store_add_index(informer_store(c->pods), store_index_owner_uid);
+	informer_add_handler(c->cajs, learned_on_caj, c->learned);
 	informer_add_handler(c->cajs, caj_on_caj, c);
 	informer_add_handler(c->jobs, caj_on_job, c);
 	informer_add_handler(c->pods, caj_on_pod, c);
@@ -339,6 +341,7 @@ static int start(struct manager *o, struct error *err)
 	c->due = due_new();
 	c->gone = gone_pods_new();
 	c->zones = zones_new();
+	c->learned = learned_new();
 	make_controllers(o);
 	make_informers(o);
 	if (make_database(o, err) || make_collector(o, err))
@@ -429,6 +432,7 @@ void manager_free(struct manager *o)
 	due_free(c->due);
 	gone_pods_free(c->gone);
 	zones_free(c->zones);
+	learned_free(c->learned);
 	k8s_free(c->k8s);
 	(void)pthread_cond_destroy(&o->cond);
 	(void)pthread_mutex_destroy(&o->mutex);
