@@ -39,6 +39,18 @@ const struct readapi_route readapi_routes[] = {
 	  readapi_region_forecast,
 	  "What is known ahead, in columns of one value per slot from startTime on; null is not known.",
 	  { { "hours", "integer", "so far ahead, 1 to 336" } } },
+	{ "/forecast-scores",
+	  READAPI_REGIONS,
+	  readapi_forecast_scores,
+	  "How well forecasts of the last four weeks have done, by region, metric, day of lead and source; in the metric's "
+	  "unit (mg/kWh, millionths of the currency per kWh). From the database.",
+	  { LIMIT, OFFSET, { "region", "string", "of this GridRegion only" } } },
+	{ "/workload-forecast",
+	  READAPI_JOBS,
+	  readapi_workload_forecast,
+	  "Power of CarbonAwareJobs ahead, in columns of one value per half hour from startTime on: as planned, and as "
+	  "expected from the past (database).",
+	  { NAMESPACE, { "hours", "integer", "so far ahead, 1 to 336; 96 unless told" } } },
 	{ "/jobs",
 	  READAPI_JOBS,
 	  readapi_jobs,
