@@ -485,9 +485,7 @@ static void print_workload(const struct json *doc, struct table *t)
 
 int show_workload(const struct options *o, char **arguments, int n, struct error *err)
 {
-	char path[MAX_PATH];
-
-	char more[32];
+	char path[MAX_PATH], more[32];
 
 	(void)arguments, (void)n;
 	if (check_namespace(o, err))

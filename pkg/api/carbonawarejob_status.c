@@ -16,7 +16,7 @@
 #define MAX_MESSAGES 6
 
 #define MAX_DURATION_S 31536000 /* as spec.expectedDurationSeconds */
-#define MICROS 6 /* places of a cost */
+#define MICROS 6                /* places of a cost */
 
 /* ---- decode ---- */
 

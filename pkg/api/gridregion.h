@@ -62,7 +62,8 @@ struct grid_recent {
 /* Of carbon and price the first entry is the source in use; those after it fill its gaps, or go on behind its end. */
 struct grid_source {
 	const char *metric; /* "carbon", "price", "mix", "stress" */
-	const char *use;    /* "first source", "fallback", "last good data", "last resort", "too old", "fills gaps", "forecast" */
+	const char *use;    /* "first source", "fallback", "last good data", "last resort", "too old", "fills gaps",
+			       "forecast" */
 	const char *provider;
 	const char *zone;
 	const char *product;
@@ -105,10 +106,10 @@ struct gridregion {
 	int n_sources;
 	const struct grid_mix *mix;
 	int n_mix;
-	int32_t confidence_permille; /* of the carbon figures, grid/chain.h; GRID_UNKNOWN = not said */
+	int32_t confidence_permille;     /* of the carbon figures, grid/chain.h; GRID_UNKNOWN = not said */
 	int32_t carbon_error_mg_per_kwh; /* mean of the first day as scored; GRID_UNKNOWN = not scored */
-	int32_t stress_permille;     /* of the area's grid, grid/stress.h */
-	const char *stress_cause;    /* "demand", "margin", "loss-of-load"; NULL = none */
+	int32_t stress_permille;         /* of the area's grid, grid/stress.h */
+	const char *stress_cause;        /* "demand", "margin", "loss-of-load"; NULL = none */
 	struct conditions conditions;
 	bool place_shift_disabled; /* condition PlaceShiftDisabled=True */
 };

@@ -9,7 +9,7 @@
 #include "log/log.h"
 #include "metrics/metrics.h"
 
-#define EVERY_MS HOUR_MS    /* domain */
+#define EVERY_MS HOUR_MS        /* domain */
 #define LOOK_MS (5 * SECOND_MS) /* real: for sources that are new */
 #define REST 9
 #define PATIENCE_MS (5 * SECOND_MS)
@@ -62,10 +62,9 @@ static struct metric error_gauge =
 static struct metric pinball_gauge =
 	METRIC_GAUGE("loadshift_forecast_pinball", "Mean pinball loss of p10, p50 and p90 of the last four weeks.",
 		     "region", "metric", "source", "lead");
-static struct metric coverage_gauge =
-	METRIC_GAUGE("loadshift_forecast_coverage_ratio",
-		     "Share of outturns within p10 to p90 of our own forecasts of the last four weeks.", "region",
-		     "metric", "lead");
+static struct metric coverage_gauge = METRIC_GAUGE(
+	"loadshift_forecast_coverage_ratio",
+	"Share of outturns within p10 to p90 of our own forecasts of the last four weeks.", "region", "metric", "lead");
 static struct metric history_gauge = METRIC_GAUGE("loadshift_forecast_history_days",
 						  "Days of history that forecasts are trained on; less than 14 give "
 						  "none.",
@@ -302,8 +301,8 @@ static void make(struct pass *pass, const struct work *w, struct own_forecast *r
 	int64_t began_ms = clock_mono_ms();
 
 	/* Prices come zone by zone: another one's forecast may begin elsewhere. Then it is made anew. */
-	if (same && same->forecast->start_ms ==
-			    own_forecast_start_ms(&w->past.series, w->t->subject.metric, w->now_ms)) {
+	if (same &&
+	    same->forecast->start_ms == own_forecast_start_ms(&w->past.series, w->t->subject.metric, w->now_ms)) {
 		own_forecast_map(same->forecast, same->of, w->t->tariff, ret);
 		return;
 	}

@@ -38,7 +38,7 @@ struct forecaster_config {
 
 /* What it has to say of one source. */
 struct forecaster_word {
-	const char *reason;           /* CamelCase: Trained, TooLittleHistory, NoHistory (the database did not answer) */
+	const char *reason; /* CamelCase: Trained, TooLittleHistory, NoHistory (the database did not answer) */
 	struct own_forecast forecast; /* n = 0: none */
 	int32_t error; /* of what the source itself says of its first day: scored; GRID_UNKNOWN: not scored enough */
 	/* What lies between what it says and p10, p90 of what comes, by FORECAST_BAND_SLOTS of lead. 0 = not known. */

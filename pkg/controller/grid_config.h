@@ -42,7 +42,8 @@ struct grid_config {
 int grid_config_parse(const char *providers, const char *feeds, const char *sources, struct arena *arena,
 		      struct grid_config *ret, struct error *err) must_check;
 /* From the JSON of grid.tariffs. Prices there are in the currency per kWh. Their time zones are not loaded yet. */
-int grid_config_tariffs(const char *tariffs, struct arena *arena, struct grid_config *ret, struct error *err) must_check;
+int grid_config_tariffs(const char *tariffs, struct arena *arena, struct grid_config *ret,
+			struct error *err) must_check;
 /* The settings of that provider, made when there are none yet; for flags. The name must be in the table. */
 struct collector_provider *grid_config_provider(struct grid_config *c, const char *name);
 

@@ -32,9 +32,8 @@ static int slots_until(const struct grid_series *s, int64_t start_ms, int64_t no
 static const struct own_forecast *own_of(const struct collector_pick *p, const struct forecaster_word *w,
 					 int64_t now_ms)
 {
-	return p->usable && w && w->forecast.n && now_ms - w->forecast.issued_ms <= FORECASTER_MAX_AGE_MS
-		       ? &w->forecast
-		       : NULL;
+	return p->usable && w && w->forecast.n && now_ms - w->forecast.issued_ms <= FORECASTER_MAX_AGE_MS ? &w->forecast
+													  : NULL;
 }
 
 static int own_slots(const struct own_forecast *f, int64_t start_ms)
@@ -66,7 +65,8 @@ static void fill_columns(const struct collector_pick *p, const struct forecaster
 	ret->p50 = p50 = arena_array(arena, (size_t)n, int32_t);
 	ret->p90 = p90 = arena_array(arena, (size_t)n, int32_t);
 	for (int i = 0; i < n; i++) {
-		int64_t ms = start_ms + i * SLOT_MS, k = own && ms >= own->start_ms ? (ms - own->start_ms) / SLOT_MS : -1;
+		int64_t ms = start_ms + i * SLOT_MS,
+			k = own && ms >= own->start_ms ? (ms - own->start_ms) / SLOT_MS : -1;
 		int64_t band = (ms - p->series->issued_ms) / (FORECAST_BAND_SLOTS * SLOT_MS);
 		bool banded = band < w->n_bands;
 
@@ -462,8 +462,9 @@ void gridregion_status(const struct gridregion *r, const struct collector_view *
 		set_own_forecast(&ret->conditions, r, view, own, now_ms, arena);
 	else if (condition_find(&ret->conditions, "OwnForecast"))
 		(void)condition_set(&ret->conditions, arena, "OwnForecast", CONDITION_FALSE, "NoDatabase",
-				    r->obj.meta.generation, now_ms, "the operator has no database, or forecast.enabled "
-								    "is false");
+				    r->obj.meta.generation, now_ms,
+				    "the operator has no database, or forecast.enabled "
+				    "is false");
 	ret->place_shift_disabled = view->mixed != COLLECTOR_COMPARABLE;
 }
 

@@ -18,7 +18,8 @@ struct one_run {
 };
 
 /* In order of their end, the latest RUNS_MAX. */
-struct template {
+struct template
+{
 	VEC(struct one_run) runs;
 };
 

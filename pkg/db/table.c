@@ -110,20 +110,13 @@ const struct db_table db_provider_call = {
 };
 
 const struct db_table *const db_tables[] = {
-	&db_carbon_intensity,
-	&db_generation_mix,
-	&db_demand,
-	&db_price,
-	&db_grid_stress,
-	&db_weather,
-	&db_signal,
-	&db_forecast_vintage,
-	&db_forecast_score,
-	&db_compute_asset,
-	&db_workload,
-	&db_schedule,
-	&db_provider_call,
-	NULL,
+	&db_carbon_intensity, &db_generation_mix,
+	&db_demand,           &db_price,
+	&db_grid_stress,      &db_weather,
+	&db_signal,           &db_forecast_vintage,
+	&db_forecast_score,   &db_compute_asset,
+	&db_workload,         &db_schedule,
+	&db_provider_call,    NULL,
 };
 
 const struct db_table *db_table_find(struct str name)

@@ -51,7 +51,7 @@ static int64_t learned(const struct carbonawarejob *caj, int64_t learned_ms)
 static void duration_and_margin(const struct caj_spec *s, struct caj_timing *t, struct caj_refusal *refusal)
 {
 	t->duration_ms = s->expected_duration_ms != TIME_NONE          ? s->expected_duration_ms
-			 : t->learned_ms != TIME_NONE		       ? t->learned_ms
+			 : t->learned_ms != TIME_NONE                  ? t->learned_ms
 			 : s->template_active_deadline_ms != TIME_NONE ? s->template_active_deadline_ms
 								       : 0;
 	t->margin_ms =

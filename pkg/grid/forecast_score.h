@@ -34,7 +34,7 @@ struct forecast_issue {
 };
 
 struct forecast_score_input {
-	const struct forecast_series *actual; /* half hours */
+	const struct forecast_series *actual;   /* half hours */
 	const struct forecast_issue *issues[2]; /* of SCORED_PUBLISHED and SCORED_OWN, in order of issue */
 	int n_issues[2];
 	int64_t now_ms;

@@ -147,7 +147,7 @@ void forecast_past_release(struct forecast_past *p)
 const char *forecast_scored_name(enum forecast_scored what, const struct grid_provider *provider)
 {
 	return what == SCORED_PUBLISHED ? provider->name
-	       : what == SCORED_OWN	? grid_own_forecast_provider.name
+	       : what == SCORED_OWN     ? grid_own_forecast_provider.name
 					: "previous-day";
 }
 

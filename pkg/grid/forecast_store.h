@@ -21,8 +21,8 @@ struct forecast_subject {
 };
 
 struct forecast_past {
-	char zone[GRID_NAME_MAX]; /* by its name in the database */
-	struct forecast_series series; /* half hours; of carbon only what came after the fact */
+	char zone[GRID_NAME_MAX];             /* by its name in the database */
+	struct forecast_series series;        /* half hours; of carbon only what came after the fact */
 	VEC(struct forecast_issue) issues[2]; /* of SCORED_PUBLISHED and SCORED_OWN */
 	/* private */
 	double *values;

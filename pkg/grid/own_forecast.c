@@ -71,8 +71,7 @@ static void predict(const struct forecast_series *s, const struct forecast_exog 
 		for (int i = 0; i < ret->n; i++) {
 			double x = q[c * ret->n + i];
 
-			columns[c][i] = to_value(
-				rule ? tariff_price(rule, x, ret->start_ms + i * SLOT_MS) : x, metric);
+			columns[c][i] = to_value(rule ? tariff_price(rule, x, ret->start_ms + i * SLOT_MS) : x, metric);
 		}
 }
 

@@ -14,8 +14,8 @@
 /* Its name as a source. In no table of providers: nobody can ask for it. */
 extern const struct grid_provider grid_own_forecast_provider;
 
-#define OWN_FORECAST_SLOTS 672                /* from the running slot on: two weeks */
-#define OWN_FORECAST_MIN_DAYS 14              /* less history gives none */
+#define OWN_FORECAST_SLOTS 672                 /* from the running slot on: two weeks */
+#define OWN_FORECAST_MIN_DAYS 14               /* less history gives none */
 #define OWN_FORECAST_HISTORY_MS (730 * DAY_MS) /* more is not read */
 
 /* How the prices of a product come from wholesale ones, in one zone. */

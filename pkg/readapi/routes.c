@@ -42,7 +42,8 @@ const struct readapi_route readapi_routes[] = {
 	{ "/forecast-scores",
 	  READAPI_REGIONS,
 	  readapi_forecast_scores,
-	  "How well forecasts of the last four weeks have done, by region, metric, day of lead and source; in the metric's "
+	  "How well forecasts of the last four weeks have done, by region, metric, day of lead and source; in the "
+	  "metric's "
 	  "unit (mg/kWh, millionths of the currency per kWh). From the database.",
 	  { LIMIT, OFFSET, { "region", "string", "of this GridRegion only" } } },
 	{ "/workload-forecast",

@@ -55,15 +55,16 @@ static const struct object *region(const struct world *w)
 	char slot[TIME_TEXT];
 
 	time_format(w->slot_ms, slot);
-	(void)buf_addf(&text,
-		       "{\"metadata\":{\"name\":\"london\",\"uid\":\"u\",\"resourceVersion\":\"1\"},\"spec\":{\"carbon\":"
-		       "{\"chain\":[{\"provider\":\"carbonintensity-gb\",\"zone\":\"13\"}]},\"price\":{\"chain\":["
-		       "{\"provider\":\"octopus-agile\",\"zone\":\"C\"}]}},\"status\":{\"basis\":{\"accounting\":"
-		       "\"average\",\"scope\":\"direct\",\"boundary\":\"consumption\",\"resolution\":\"regional\"},"
-		       "\"sources\":[{\"metric\":\"carbon\",\"provider\":\"carbonintensity-gb\",\"zone\":\"13\","
-		       "\"issuedTime\":\"%s\",\"fetchedTime\":\"%s\"}],\"forecast\":{\"startTime\":\"%s\","
-		       "\"slotSeconds\":1800,\"issuedTime\":\"%s\",\"carbonP50\":[",
-		       slot, slot, slot, slot);
+	(void)buf_addf(
+		&text,
+		"{\"metadata\":{\"name\":\"london\",\"uid\":\"u\",\"resourceVersion\":\"1\"},\"spec\":{\"carbon\":"
+		"{\"chain\":[{\"provider\":\"carbonintensity-gb\",\"zone\":\"13\"}]},\"price\":{\"chain\":["
+		"{\"provider\":\"octopus-agile\",\"zone\":\"C\"}]}},\"status\":{\"basis\":{\"accounting\":"
+		"\"average\",\"scope\":\"direct\",\"boundary\":\"consumption\",\"resolution\":\"regional\"},"
+		"\"sources\":[{\"metric\":\"carbon\",\"provider\":\"carbonintensity-gb\",\"zone\":\"13\","
+		"\"issuedTime\":\"%s\",\"fetchedTime\":\"%s\"}],\"forecast\":{\"startTime\":\"%s\","
+		"\"slotSeconds\":1800,\"issuedTime\":\"%s\",\"carbonP50\":[",
+		slot, slot, slot, slot);
 	for (int i = 0; i < PUBLISHED; i++)
 		(void)buf_addf(&text, "%s%d", i ? "," : "", 150000 + i % 7);
 	(void)buf_adds(&text, "]}}}");
@@ -85,9 +86,10 @@ static struct world *start(void **state)
 	OK(db_migrate(w->f->db, NULL, err));
 	OK(db_thread_new(w->f->url, &w->db, err));
 	OK(http_loop_new(&w->loop, err));
-	OK(collector_new(&(struct collector_options){ .loop = w->loop, .clock = w->clock, .providers = off,
-						    .changed = on_grid_data },
-			 &w->collector, err));
+	OK(collector_new(
+		&(struct collector_options){
+			.loop = w->loop, .clock = w->clock, .providers = off, .changed = on_grid_data },
+		&w->collector, err));
 	const struct object *o = region(w);
 	const struct gridregion *r = gridregion_of(o);
 	w->regions = store_new(10);
@@ -258,8 +260,9 @@ static void goes_on_behind_what_is_published(void **state)
 	assert_int_equal(fixture_i64(w->f->db, "SELECT count(*) FROM forecast_vintage v JOIN source s ON s.id = "
 					       "v.source_id WHERE s.provider = 'loadshift-forecast'"),
 			 3);
-	assert_int_equal(fixture_i64(w->f->db, "SELECT mean_absolute_error FROM forecast_score WHERE region = 'london' "
-					       "AND metric = 'carbon' AND source = 'carbonintensity-gb' AND lead_day = 1"),
+	assert_int_equal(fixture_i64(w->f->db,
+				     "SELECT mean_absolute_error FROM forecast_score WHERE region = 'london' "
+				     "AND metric = 'carbon' AND source = 'carbonintensity-gb' AND lead_day = 1"),
 			 7000);
 	assert_true(fixture_i64(w->f->db, "SELECT n_issues FROM forecast_score WHERE source = 'previous-day' AND "
 					  "lead_day = 2") > 70);

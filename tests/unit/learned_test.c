@@ -57,19 +57,22 @@ static const struct object *caj(const char *uid, const char *status)
 	_cleanup_(buf_release) struct buf text = BUF_INIT(8192);
 	const struct object *o = NULL;
 
-	(void)buf_addf(&text,
-		       "{\"metadata\":{\"namespace\":\"a\",\"name\":\"%s\",\"uid\":\"%s\"},\"spec\":{\"maxDelaySeconds\":"
-		       "86400,\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":7200,\"template\":{\"spec\":{\"containers\":["
-		       "{\"name\":\"c\",\"image\":\"i\"}],\"restartPolicy\":\"Never\"}}}}},\"status\":%s}",
-		       uid, uid, status);
+	(void)buf_addf(
+		&text,
+		"{\"metadata\":{\"namespace\":\"a\",\"name\":\"%s\",\"uid\":\"%s\"},\"spec\":{\"maxDelaySeconds\":"
+		"86400,\"jobTemplate\":{\"spec\":{\"activeDeadlineSeconds\":7200,\"template\":{\"spec\":{"
+		"\"containers\":["
+		"{\"name\":\"c\",\"image\":\"i\"}],\"restartPolicy\":\"Never\"}}}}},\"status\":%s}",
+		uid, uid, status);
 	OK(object_parse(&carbonawarejob_type, buf_str(&text), &o, err));
 	return o;
 }
 
 /* Two runs of half an hour with a pause in between. */
-#define RUNS                                                                                                         \
-	"\"templateHash\":\"h\",\"runs\":[{\"region\":\"london\",\"jobUID\":\"j\",\"pods\":1,\"startTime\":"           \
-	"\"2026-01-01T00:00:00Z\",\"endTime\":\"2026-01-01T00:30:00Z\"},{\"region\":\"london\",\"jobUID\":\"j\",\"pods\":1," \
+#define RUNS                                                                                                      \
+	"\"templateHash\":\"h\",\"runs\":[{\"region\":\"london\",\"jobUID\":\"j\",\"pods\":1,\"startTime\":"      \
+	"\"2026-01-01T00:00:00Z\",\"endTime\":\"2026-01-01T00:30:00Z\"},{\"region\":\"london\",\"jobUID\":\"j\"," \
+	"\"pods\":1,"                                                                                             \
 	"\"startTime\":\"2026-01-01T05:00:00Z\",\"endTime\":\"2026-01-01T05:30:00Z\"}]"
 
 static void complete_objects_teach(void **state)
@@ -148,8 +151,8 @@ static void a_job_goes_by_what_is_learnt(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		DB_TEST(nothing_is_known_of_others),  DB_TEST(nine_in_ten_take_no_longer),
-		DB_TEST(complete_objects_teach),      DB_TEST(the_database_teaches),
+		DB_TEST(nothing_is_known_of_others),   DB_TEST(nine_in_ten_take_no_longer),
+		DB_TEST(complete_objects_teach),       DB_TEST(the_database_teaches),
 		DB_TEST(a_job_goes_by_what_is_learnt),
 	};
 

@@ -196,7 +196,7 @@ static struct said *say(const double *actual, int64_t issued_ms)
 	for (int k = 0; k < N_ISSUES; k++) {
 		int64_t at_ms = time_slot_floor(issued_ms, 6 * HOUR_MS) - (int64_t)(N_ISSUES - 1 - k) * 6 * HOUR_MS;
 		int64_t first = (at_ms - T0) / SLOT_MS;
-		int32_t (*p)[4 * DAY] = s->values[k][0], (*o)[4 * DAY] = s->values[k][1];
+		int32_t(*p)[4 * DAY] = s->values[k][0], (*o)[4 * DAY] = s->values[k][1];
 
 		for (int i = 0; i < 4 * DAY; i++) {
 			double v = first + i < N ? actual[first + i] : 0;
