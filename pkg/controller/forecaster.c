@@ -20,6 +20,7 @@
 struct target {
 	struct forecast_subject subject;
 	const struct grid_tariff *tariff; /* NULL: its prices follow no rule that we know */
+	char area[GRID_NAME_MAX];         /* whose wind, demand, weather it depends on; "" = none */
 	VEC(const char *) regions;
 };
 
@@ -37,8 +38,15 @@ struct shared {
 	struct own_forecast *forecast;
 };
 
+/* What is said of an area in this pass. */
+struct area {
+	char name[GRID_NAME_MAX];
+	struct grid_exog exog;
+};
+
 struct pass {
 	struct arena arena;
+	VEC(struct area *) areas;
 	VEC(struct target) targets;
 	struct shared shared[MAX_SHARED];
 	int n_shared;
@@ -109,7 +117,7 @@ static const struct grid_tariff *tariff_of(const struct forecaster *f, const str
 	return NULL;
 }
 
-static void add_target(const struct forecaster *f, struct pass *pass, const struct collector_pick *p,
+static void add_target(const struct forecaster *f, struct pass *pass, const struct collector_pick *p, const char *area,
 		       const char *region)
 {
 	struct forecast_subject s;
@@ -127,6 +135,7 @@ static void add_target(const struct forecaster *f, struct pass *pass, const stru
 			return;
 		t->subject = s;
 		t->tariff = tariff_of(f, p);
+		(void)str_copy(t->area, sizeof(t->area), str_from(area ? area : ""));
 	}
 	name = vec_push(&t->regions, COLLECTOR_MAX_REGIONS);
 	if (name)
@@ -148,8 +157,8 @@ static void gather(const struct forecaster *f, struct pass *pass)
 		arena_reset(&scratch);
 		if (!collector_view(f->cfg.collector, name, now_ms, &scratch, &view))
 			continue;
-		add_target(f, pass, &view.carbon, name);
-		add_target(f, pass, &view.price, name);
+		add_target(f, pass, &view.carbon, view.area, name);
+		add_target(f, pass, &view.price, view.area, name);
 	}
 	object_list_release(&all);
 	arena_release(&scratch);
@@ -160,6 +169,11 @@ static void pass_release(struct pass *pass)
 	for (size_t i = 0; i < pass->targets.len; i++)
 		vec_release(&pass->targets.ptr[i].regions);
 	vec_release(&pass->targets);
+	for (size_t i = 0; i < pass->areas.len; i++) {
+		grid_exog_release(&pass->areas.ptr[i]->exog);
+		free(pass->areas.ptr[i]);
+	}
+	vec_release(&pass->areas);
 	arena_release(&pass->arena);
 }
 
@@ -253,6 +267,68 @@ static void measure(const struct target *t, const struct forecast_scores *s, con
 	}
 }
 
+/* ---- one area ---- */
+
+struct area_read {
+	struct collector_pick picks[GRID_EXOG_MAX];
+	int n;
+	int64_t now_ms;
+	struct grid_exog_past past;
+};
+
+static int run_read_area(struct db *db, void *arg, struct error *err)
+{
+	struct area_read *a = arg;
+
+	grid_exog_past_release(&a->past); /* it may be run again */
+	grid_exog_past_init(&a->past);
+	for (int i = 0; i < a->n; i++)
+		if (grid_exog_read(db, a->picks[i].metric, a->picks[i].provider, a->picks[i].zone, a->now_ms, &a->past,
+				   err))
+			return -1;
+	return 0;
+}
+
+/* What is collected for the area, by the sources in use; without it all goes on. */
+static void read_area(struct forecaster *f, struct pass *pass, struct area *area)
+{
+	struct area_read *a = xcalloc(1, sizeof(*a));
+	struct error err = ERROR_INIT;
+
+	a->now_ms = clock_now_ms(&f->cfg.clock);
+	for (int i = 0; i < GRID_EXOG_MAX; i++) {
+		struct collector_pick *p = &a->picks[a->n];
+
+		if (collector_area(f->cfg.collector, area->name, grid_exog_metrics[i], a->now_ms, &pass->arena, p) &&
+		    p->chain >= 0 && p->provider)
+			a->n++;
+	}
+	if (a->n && db_call(f->cfg.db, &(struct db_work){ "forecast-read", run_read_area, a, NULL, PATIENCE_MS }, &err))
+		log_warn("no forecasts of other things to go by", LOG_ERR(&err), LOG_STR("area", area->name));
+	else
+		grid_exog_build(&a->past, a->now_ms, &area->exog);
+	grid_exog_past_release(&a->past);
+	free(a);
+}
+
+static const struct grid_exog *exog_of(struct forecaster *f, struct pass *pass, const struct target *t)
+{
+	struct area **slot;
+
+	if (!t->area[0])
+		return NULL;
+	for (size_t i = 0; i < pass->areas.len; i++)
+		if (strcmp(pass->areas.ptr[i]->name, t->area) == 0)
+			return &pass->areas.ptr[i]->exog;
+	slot = vec_push(&pass->areas, COLLECTOR_MAX_FEEDS);
+	if (!slot)
+		return NULL;
+	*slot = xcalloc(1, sizeof(**slot));
+	(void)str_copy((*slot)->name, sizeof((*slot)->name), str_from(t->area));
+	read_area(f, pass, *slot);
+	return &(*slot)->exog;
+}
+
 /* ---- one source ---- */
 
 /* On the db thread. */
@@ -295,7 +371,7 @@ static const struct shared *shared_of(const struct pass *pass, const struct targ
 	return NULL;
 }
 
-static void make(struct pass *pass, const struct work *w, struct own_forecast *ret)
+static void make(struct forecaster *f, struct pass *pass, const struct work *w, struct own_forecast *ret)
 {
 	const struct shared *same = shared_of(pass, w->t);
 	int64_t began_ms = clock_mono_ms();
@@ -306,7 +382,7 @@ static void make(struct pass *pass, const struct work *w, struct own_forecast *r
 		own_forecast_map(same->forecast, same->of, w->t->tariff, ret);
 		return;
 	}
-	own_forecast_make(&w->past.series, NULL, w->t->tariff, w->t->subject.metric, w->now_ms, ret);
+	own_forecast_make(&w->past.series, exog_of(f, pass, w->t), w->t->tariff, w->t->subject.metric, w->now_ms, ret);
 	metric_add(metric_only(&training_seconds), (double)(clock_mono_ms() - began_ms) / 1000);
 	if (w->t->tariff && ret->n && pass->n_shared < MAX_SHARED) {
 		struct own_forecast *copy = arena_new(&pass->arena, struct own_forecast);
@@ -351,7 +427,7 @@ static void forecast_one(struct forecaster *f, struct pass *pass, const struct t
 		log_warn("no history to forecast from", LOG_ERR(&err), LOG_STR("zone", t->subject.zone));
 		word->reason = "NoHistory";
 	} else {
-		make(pass, w, &word->forecast);
+		make(f, pass, w, &word->forecast);
 		score(w);
 		take_scores(&w->scores, word);
 		measure(t, &w->scores, word);

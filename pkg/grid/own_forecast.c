@@ -75,7 +75,7 @@ static void predict(const struct forecast_series *s, const struct forecast_exog 
 		}
 }
 
-void own_forecast_make(const struct forecast_series *history, const struct forecast_exog *exog,
+void own_forecast_make(const struct forecast_series *history, const struct grid_exog *exog,
 		       const struct grid_tariff *tariff, enum grid_metric metric, int64_t now_ms,
 		       struct own_forecast *ret)
 {
@@ -97,7 +97,11 @@ void own_forecast_make(const struct forecast_series *history, const struct forec
 				     .n = history->n - first,
 				     .value = (behind ? behind : history->value) + first };
 
-	predict(&s, exog, issue - first, tariff ? &tariff->rule : NULL, metric, ret);
+	struct forecast_vintage *vintages _cleanup_free_ = xcalloc(exog ? (size_t)exog->n + 1 : 1, sizeof(*vintages));
+	struct forecast_exog for_series;
+
+	predict(&s, grid_exog_for(exog, &s, vintages, &for_series), issue - first, tariff ? &tariff->rule : NULL,
+		metric, ret);
 }
 
 void own_forecast_map(const struct own_forecast *from, const struct grid_tariff *of, const struct grid_tariff *to,

@@ -7,8 +7,8 @@
 #ifndef GRID_OWN_FORECAST_H
 #define GRID_OWN_FORECAST_H
 
-#include "forecast/series.h"
 #include "forecast/tariff.h"
+#include "grid/exog.h"
 #include "grid/provider.h"
 
 /* Its name as a source. In no table of providers: nobody can ask for it. */
@@ -40,7 +40,7 @@ int64_t own_forecast_start_ms(const struct forecast_series *history, enum grid_m
  * history: half hours. exog may be NULL. tariff: NULL, or the rule of these prices: then what is forecast is the
  * wholesale price behind them. Takes seconds: see forecast/model.h.
  */
-void own_forecast_make(const struct forecast_series *history, const struct forecast_exog *exog,
+void own_forecast_make(const struct forecast_series *history, const struct grid_exog *exog,
 		       const struct grid_tariff *tariff, enum grid_metric metric, int64_t now_ms,
 		       struct own_forecast *ret);
 /* One of a zone's prices as another zone of the same product and history has them. Both have a rule. */

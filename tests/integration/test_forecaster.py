@@ -72,8 +72,8 @@ def test_goes_on_behind_what_is_published(
     """Two weeks ahead where there is history, as before where there is none, and as before without a database."""
     file = workdir / "history.db"
     database = f"sqlite://{file}"
-    carbon = recorded(shared / "gb-carbon" / "gb_national_halfhourly_2022-11_2023-11.csv.xz", "actual_g_per_kwh", HISTORY)
-    price = recorded(shared / "gb-agile" / "agile_C_london_2022-11_2023-11.csv.xz", "p_per_kwh_inc_vat", HISTORY)
+    carbon = recorded(shared / "data" / "gb-carbon" / "gb_national_halfhourly_2022-11_2023-11.csv.xz", "actual_g_per_kwh", HISTORY)
+    price = recorded(shared / "data" / "gb-agile" / "agile_C_london_2022-11_2023-11.csv.xz", "p_per_kwh_inc_vat", HISTORY)
     now = world.clock.now()
     remember(programs, database, now, carbon, provider="carbonintensity-gb", zone="13", metric="carbon", scale="1000",
              kind="estimated")  # fmt: skip

@@ -305,6 +305,47 @@ static void other_figures_are_no_history(void **state)
 	stop(w);
 }
 
+/* Of hourly issues about one in six hours is kept, and always the newest. */
+static void other_forecasts_are_thinned_out(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_(db_tx_end) struct db_tx tx = { 0 };
+	const int64_t t0 = INT64_C(1767225600000);
+	struct grid_exog_past past;
+	int32_t values[8];
+
+	OK(db_migrate(f->db, NULL, err));
+	OK(db_tx_begin(&tx, f->db, err));
+	for (int i = 0; i < 100; i++) {
+		const struct grid_vintage v = { .provider = "elexon",
+						.quantile_permille = 500,
+						.issued_ms = t0 + i * HOUR_MS,
+						.fetched_ms = t0 + i * HOUR_MS,
+						.start_ms = t0 + i * HOUR_MS,
+						.step_ms = SLOT_MS,
+						.n = 8,
+						.value = values };
+
+		for (int k = 0; k < 8; k++)
+			values[k] = 100 * i + k;
+		OK(grid_history_put_vintages(f->db, "gb", GRID_WIND, &v, 1, err));
+	}
+	OK(db_tx_commit(&tx, err));
+	grid_exog_past_init(&past);
+	OK(grid_exog_read(f->db, GRID_WIND, &grid_elexon, "GB", t0 + 97 * HOUR_MS, &past, err));
+	assert_int_equal(past.n, 1);
+	assert_in_range(past.columns[0].issues.len, 16, 22);
+	for (size_t i = 0; i < past.columns[0].issues.len; i++) {
+		const struct forecast_issue *x = &past.columns[0].issues.ptr[i];
+
+		assert_int_equal(x->p50[3], 100 * (x->issued_ms - t0) / HOUR_MS + 3);
+		assert_true(i == 0 ||
+			    (x->issued_ms > x[-1].issued_ms && x->issued_ms <= x[-1].issued_ms + 6 * HOUR_MS));
+	}
+	assert_int_equal(past.columns[0].issues.ptr[past.columns[0].issues.len - 1].issued_ms, t0 + 97 * HOUR_MS);
+	grid_exog_past_release(&past);
+}
+
 static void ends_while_it_works(void **state)
 {
 	struct world *w = start(state);
@@ -327,6 +368,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		DB_TEST(goes_on_behind_what_is_published),
 		DB_TEST(other_figures_are_no_history),
+		DB_TEST(other_forecasts_are_thinned_out),
 		DB_TEST(ends_while_it_works),
 	};
 	void *none = NULL;

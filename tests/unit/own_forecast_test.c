@@ -179,6 +179,103 @@ static void one_wholesale_price_for_all_zones(void **state)
 	assert_true(apart < 0.15 * mean);
 }
 
+/* ---- what else is forecast ---- */
+
+/* Wind that comes and goes, in MW. */
+static double *windy(void)
+{
+	double *v = xcalloc(N, sizeof(*v)), x = 0;
+
+	seed = 7;
+	for (int i = 0; i < N; i++) {
+		x = 0.99 * x + noise() * 1000;
+		v[i] = 8000 + x;
+	}
+	return v;
+}
+
+/* Four times a day the wind of `slots` slots, as it came. */
+static void tell(struct grid_exog_past *p, enum grid_metric metric, const double *wind, int from_day, int slots)
+{
+	struct grid_exog_column *c = &p->columns[p->n++];
+
+	*c = (struct grid_exog_column){ .metric = metric };
+	for (int at = from_day * DAY; at <= NOW_SLOT; at += DAY / 4) {
+		int32_t *values = arena_array(&p->arena, (size_t)slots, int32_t);
+		struct forecast_issue *f = vec_push(&c->issues, 10000);
+
+		for (int i = 0; i < slots; i++)
+			values[i] = at + i < N ? (int32_t)lround(wind[at + i]) : GRID_UNKNOWN;
+		*f = (struct forecast_issue){ T0 + at * SLOT_MS, T0 + at * SLOT_MS, slots, NULL, values, NULL };
+	}
+}
+
+static double error_of(const struct own_forecast *f, const double *v, int from, int to)
+{
+	double sum = 0;
+
+	for (int i = from; i < to; i++)
+		sum += fabs(f->p50[i] - v[NOW_SLOT + i]) / (to - from);
+	return sum;
+}
+
+static void wind_helps_beyond_two_days(void **state)
+{
+	_cleanup_free_ double *v = history(200000, 30000), *wind = windy();
+	struct forecast_series s = series_of(v);
+	_cleanup_free_ struct own_forecast *without = xcalloc(1, sizeof(*without));
+	_cleanup_free_ struct own_forecast *with = xcalloc(1, sizeof(*with));
+	struct grid_exog_past past;
+	struct grid_exog e;
+
+	(void)state;
+	for (int i = 0; i < N; i++)
+		v[i] -= 10 * (wind[i] - 8000);
+	grid_exog_past_init(&past);
+	tell(&past, GRID_WIND, wind, 0, GRID_EXOG_SLOTS);
+	tell(&past, GRID_SOLAR, wind, 60, GRID_EXOG_SLOTS); /* not long enough */
+	tell(&past, GRID_DEMAND, wind, 0, DAY);             /* a day ahead only */
+	grid_exog_build(&past, NOW, &e);
+	assert_int_equal(e.n_columns, 1);
+	assert_int_equal(e.metrics[0], GRID_WIND);
+	own_forecast_make(&s, NULL, NULL, GRID_CARBON, NOW, without);
+	own_forecast_make(&s, &e, NULL, GRID_CARBON, NOW, with);
+	in_order(with);
+	assert_true(error_of(with, v, 96, 180) < 0.7 * error_of(without, v, 96, 180));
+	grid_exog_release(&e);
+	grid_exog_past_release(&past);
+}
+
+/* A row says what was known then: later issues change rows of later times only. */
+static void rows_are_of_their_time(void **state)
+{
+	_cleanup_free_ double *wind = windy();
+	struct grid_exog_past past;
+	struct grid_exog a, b;
+	int half;
+
+	(void)state;
+	grid_exog_past_init(&past);
+	tell(&past, GRID_WIND, wind, 0, GRID_EXOG_SLOTS);
+	grid_exog_build(&past, NOW, &a);
+	half = a.n / 2;
+	for (size_t i = 0; i < past.columns[0].issues.len; i++) {
+		struct forecast_issue *f = &past.columns[0].issues.ptr[i];
+
+		if (f->issued_ms > a.issued_ms[half])
+			memset((void *)(uintptr_t)f->p50, 0x11, (size_t)f->n * sizeof(*f->p50));
+	}
+	grid_exog_build(&past, NOW, &b);
+	assert_int_equal(a.n, b.n);
+	assert_memory_equal(a.rows, b.rows, (size_t)(half + 1) * GRID_EXOG_SLOTS * sizeof(double));
+	assert_memory_not_equal(a.rows, b.rows, (size_t)(half + 2) * GRID_EXOG_SLOTS * sizeof(double));
+	assert_int_equal(b.issued_ms[b.n - 1], NOW);
+	assert_true(a.rows[(size_t)(a.n - 1) * GRID_EXOG_SLOTS] == round(wind[NOW_SLOT]));
+	grid_exog_release(&a);
+	grid_exog_release(&b);
+	grid_exog_past_release(&past);
+}
+
 /* ---- scores ---- */
 
 #define N_ISSUES (27 * 4)
@@ -313,6 +410,8 @@ int main(void)
 		cmocka_unit_test(two_weeks_of_history_are_needed),
 		cmocka_unit_test(carbon_is_never_negative_and_prices_may_be),
 		cmocka_unit_test(one_wholesale_price_for_all_zones),
+		cmocka_unit_test(wind_helps_beyond_two_days),
+		cmocka_unit_test(rows_are_of_their_time),
 		cmocka_unit_test(scores_by_day_of_lead),
 		cmocka_unit_test(few_issues_count_for_nothing),
 		cmocka_unit_test(only_what_was_said_by_then),
