@@ -397,6 +397,7 @@ int grid_config_tariffs(const char *tariffs, struct arena *arena, struct grid_co
 		return error_set(err, ERR_INVALID, "grid.tariffs: must be a list");
 	out = arena_array(arena, GRID_CONFIG_MAX_TARIFFS, struct grid_tariff);
 	ret->tariffs = out;
+	ret->n_tariffs = 0;
 	json_each (item, list) {
 		char where[64];
 
