@@ -12,6 +12,7 @@
 #define EVERY_MS HOUR_MS        /* domain */
 #define LOOK_MS (5 * SECOND_MS) /* real: for sources that are new */
 #define REST 9
+#define NICE 10
 #define PATIENCE_MS (5 * SECOND_MS)
 #define ARENA_MAX ((size_t)256 * 1024 * 1024)
 #define MAX_SHARED 16
@@ -490,8 +491,11 @@ static void *forecaster_main(void *arg)
 {
 	struct forecaster *f = arg;
 
-	/* Everything else comes first. Of this thread alone, in Linux; without it all goes on. */
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
+	/*
+	 * Everything else comes first: of this thread alone, in Linux; without it all goes on. Not the very last, since
+	 * it holds a lock now and then that others wait for.
+	 */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
 	while (!is_stopping(f)) {
 		int64_t began_ms = clock_mono_ms();
 

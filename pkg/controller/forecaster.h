@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The forecaster: carbon and prices two weeks ahead of every source that regions go by, from the history in the
- * database. A thread of its own at the lowest priority, only in the elected operator and only with a database.
+ * database. A thread of its own at a low priority, only in the elected operator and only with a database.
  *
  * Each source is forecast once an hour of domain time, one at a time: its history is read on the db thread, a model is
  * trained, says its word and is forgotten, and what came true of the words before it is scored (grid/forecast_score.h).
