@@ -158,12 +158,14 @@ static void decode_sources(const struct json *list, struct gridregion *r, struct
 					 .licence = text(json_get(item, "licence"), a),
 					 .confidence_permille = number(json_get(item, "confidencePerMille")),
 					 .issued_ms = TIME_NONE,
-					 .fetched_ms = TIME_NONE };
+					 .fetched_ms = TIME_NONE,
+					 .from_ms = TIME_NONE };
 
 		if (!s.metric || !s.provider || r->n_sources == GRIDREGION_MAX_SOURCES)
 			continue;
 		(void)json_time(json_get(item, "issuedTime"), &s.issued_ms);
 		(void)json_time(json_get(item, "fetchedTime"), &s.fetched_ms);
+		(void)json_time(json_get(item, "fromTime"), &s.from_ms);
 		if (strcmp(s.metric, "price") == 0 && !r->currency)
 			r->currency = s.currency;
 		out[r->n_sources++] = s;
@@ -287,6 +289,14 @@ static int32_t column_at(const int32_t *column, int n, int64_t start_ms, int64_t
 int32_t grid_forecast_at(const struct grid_forecast *f, const int32_t *column, int64_t ms)
 {
 	return column_at(column, f->n, f->start_ms, f->slot_ms, ms);
+}
+
+int64_t gridregion_own_from_ms(const struct gridregion *r, const char *metric)
+{
+	for (int i = 0; i < r->n_sources; i++)
+		if (cstr_eq(r->sources[i].metric, metric) && r->sources[i].from_ms != TIME_NONE)
+			return r->sources[i].from_ms;
+	return INT64_MAX;
 }
 
 int32_t gridregion_carbon_error(const struct gridregion *r, int32_t config_mg_per_kwh)

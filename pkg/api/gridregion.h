@@ -75,6 +75,7 @@ struct grid_source {
 	int32_t confidence_permille; /* GRID_UNKNOWN = not said */
 	int64_t issued_ms;
 	int64_t fetched_ms;
+	int64_t from_ms; /* "forecast": the first slot whose figures are its own; TIME_NONE = not said */
 };
 
 struct grid_mix {
@@ -132,6 +133,8 @@ int gridregion_of_node(const struct gridregion *const *regions, int n, const str
 int32_t grid_forecast_at(const struct grid_forecast *f, const int32_t *column, int64_t ms);
 /* End of the last slot whose carbon is known: until then the region can be planned for. TIME_NONE when none is. */
 int64_t grid_forecast_known_until_ms(const struct grid_forecast *f);
+/* The first slot ahead that is no figure of the source in use, but our own forecast; INT64_MAX when there is none. */
+int64_t gridregion_own_from_ms(const struct gridregion *r, const char *metric);
 /*
  * The error to take the region's carbon forecast to have: as scored, else config_mg; more where it is less to be
  * trusted.

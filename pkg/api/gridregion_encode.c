@@ -102,6 +102,7 @@ void gridregion_write_sources(struct json_writer *w, const struct gridregion *r)
 		jw_string_opt(w, "licence", s->licence);
 		jw_time(w, "issuedTime", s->issued_ms);
 		jw_time(w, "fetchedTime", s->fetched_ms);
+		jw_time(w, "fromTime", s->from_ms);
 		jw_end_object(w);
 	}
 	jw_end_array(w);

@@ -225,13 +225,17 @@ static int32_t rounded(double x)
 	return (int32_t)CLAMP(lround(x), -(long)INT32_MAX, (long)INT32_MAX);
 }
 
+static int32_t first_day(const struct forecast_scores *s, enum forecast_scored what)
+{
+	double mae = score_mae(&s->day[what][0]);
+
+	return forecast_scores_count(s, what) && !isnan(mae) ? MAX(rounded(mae), FORECASTER_MIN_ERROR) : GRID_UNKNOWN;
+}
+
 static void take_scores(const struct forecast_scores *s, struct forecaster_word *w)
 {
-	double mae = score_mae(&s->day[SCORED_PUBLISHED][0]);
-
-	w->error = GRID_UNKNOWN;
-	if (forecast_scores_count(s, SCORED_PUBLISHED) && !isnan(mae))
-		w->error = MAX(rounded(mae), FORECASTER_MIN_ERROR);
+	w->error = first_day(s, SCORED_PUBLISHED);
+	w->own_error = first_day(s, SCORED_OWN);
 	w->n_bands = s->n_bands;
 	for (int i = 0; i < s->n_bands; i++) {
 		w->low[i] = rounded(s->low[i]);

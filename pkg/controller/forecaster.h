@@ -23,6 +23,8 @@
 #define FORECASTER_MAX_AGE_MS DAY_MS
 /* An error that is scored counts as at least so much. */
 #define FORECASTER_MIN_ERROR 1000
+/* Of our forecast of a source that makes none, in relation to the source's own figures, until it is scored. */
+#define FORECASTER_CONFIDENCE_PERMILLE 600
 
 struct forecaster_config {
 	struct clock clock;
@@ -41,6 +43,7 @@ struct forecaster_word {
 	const char *reason; /* CamelCase: Trained, TooLittleHistory, NoHistory (the database did not answer) */
 	struct own_forecast forecast; /* n = 0: none */
 	int32_t error; /* of what the source itself says of its first day: scored; GRID_UNKNOWN: not scored enough */
+	int32_t own_error; /* of ours, the same */
 	/* What lies between what it says and p10, p90 of what comes, by FORECAST_BAND_SLOTS of lead. 0 = not known. */
 	int n_bands;
 	int32_t low[FORECAST_MAX_BANDS], high[FORECAST_MAX_BANDS];

@@ -28,12 +28,38 @@ static int slots_until(const struct grid_series *s, int64_t start_ms, int64_t no
 	return end == TIME_NONE ? 0 : (int)MIN((end - start_ms) / SLOT_MS, GRIDREGION_MAX_SLOTS);
 }
 
+/* The end of the last slot of which the source tells what it was; TIME_NONE when there is none. */
+static int64_t told_until_ms(const struct grid_series *s)
+{
+	for (int i = s ? s->n : 0; i > 0; i--)
+		if (s->value[i - 1] != GRID_UNKNOWN && s->kind[i - 1] != GRID_KIND_FORECAST)
+			return s->start_ms + i * SLOT_MS;
+	return TIME_NONE;
+}
+
+/* A source that tells what is, and never what will be: then ours is all that is known ahead. */
+static bool says_present_only(const struct collector_pick *p, int64_t now_ms)
+{
+	int64_t until_ms = told_until_ms(p->series);
+
+	return !p->usable && p->chain >= 0 && p->use == GRID_USE_TOO_OLD && until_ms != TIME_NONE &&
+	       now_ms - until_ms <= GRID_MAX_AGE_MS && grid_series_horizon_ms(p->series, now_ms) == TIME_NONE;
+}
+
 /* Our forecast behind what a source publishes, while both may be acted upon; NULL = none. */
 static const struct own_forecast *own_of(const struct collector_pick *p, const struct forecaster_word *w,
 					 int64_t now_ms)
 {
-	return p->usable && w && w->forecast.n && now_ms - w->forecast.issued_ms <= FORECASTER_MAX_AGE_MS ? &w->forecast
-													  : NULL;
+	return (p->usable || says_present_only(p, now_ms)) && w && w->forecast.n &&
+			       now_ms - w->forecast.issued_ms <= FORECASTER_MAX_AGE_MS
+		       ? &w->forecast
+		       : NULL;
+}
+
+/* All that is known of the carbon ahead is ours. */
+static bool own_stands_in(const struct collector_view *view, const struct forecaster_view *own, int64_t now_ms)
+{
+	return !view->carbon.usable && own_of(&view->carbon, own->carbon, now_ms);
 }
 
 static int own_slots(const struct own_forecast *f, int64_t start_ms)
@@ -59,7 +85,7 @@ static void fill_columns(const struct collector_pick *p, const struct forecaster
 	int32_t *p10, *p50, *p90;
 
 	*ret = (struct columns){ .p50 = ahead(p->series, start_ms, n, arena) };
-	if (!w || !p->usable || (!own && !w->n_bands))
+	if (!w || (!own && (!p->usable || !w->n_bands)))
 		return;
 	ret->p10 = p10 = arena_array(arena, (size_t)n, int32_t);
 	ret->p50 = p50 = arena_array(arena, (size_t)n, int32_t);
@@ -238,7 +264,8 @@ static struct grid_source *next_source(struct grid_source *out, int *n, const ch
 				   .licence = p->licence,
 				   .confidence_permille = GRID_UNKNOWN,
 				   .issued_ms = TIME_NONE,
-				   .fetched_ms = TIME_NONE };
+				   .fetched_ms = TIME_NONE,
+				   .from_ms = TIME_NONE };
 	return s;
 }
 
@@ -281,6 +308,7 @@ static void add_own(struct grid_source *out, int *n, const struct collector_pick
 	s->note = arena_printf(arena, "from the history of %s", p->provider->name);
 	s->currency = p->currency;
 	s->issued_ms = own->issued_ms;
+	s->from_ms = MAX(own->start_ms, grid_series_horizon_ms(p->series, now_ms));
 }
 
 static void fill_sources(const struct collector_view *view, const struct forecaster_view *own, int64_t now_ms,
@@ -292,6 +320,8 @@ static void fill_sources(const struct collector_view *view, const struct forecas
 
 	ret->n_sources = 0;
 	add_source(out, &ret->n_sources, &view->carbon, "carbon", now_ms);
+	if (own_stands_in(view, own, now_ms))
+		out[0].use = "history only";
 	add_own(out, &ret->n_sources, &view->carbon, own->carbon, "carbon", now_ms, arena);
 	add_source(out, &ret->n_sources, &view->price, "price", now_ms);
 	add_own(out, &ret->n_sources, &view->price, own->price, "price", now_ms, arena);
@@ -305,13 +335,23 @@ static void fill_sources(const struct collector_view *view, const struct forecas
 	ret->basis = (struct grid_basis){ 0 };
 	if (view->carbon.chain >= 0)
 		ret->basis = view->carbon.basis;
-	ret->confidence_permille = view->carbon.usable ? view->carbon.confidence_permille : GRID_UNKNOWN;
-	ret->carbon_error_mg_per_kwh = view->carbon.usable && own->carbon ? own->carbon->error : GRID_UNKNOWN;
+	ret->confidence_permille = ret->carbon_error_mg_per_kwh = GRID_UNKNOWN;
+	if (view->carbon.usable) {
+		ret->confidence_permille = view->carbon.confidence_permille;
+		ret->carbon_error_mg_per_kwh = own->carbon ? own->carbon->error : GRID_UNKNOWN;
+	} else if (own_stands_in(view, own, now_ms)) {
+		int permille = view->carbon.provider->confidence_permille;
+
+		ret->carbon_error_mg_per_kwh = own->carbon->own_error;
+		ret->confidence_permille = permille ? permille : 1000;
+		if (own->carbon->own_error == GRID_UNKNOWN)
+			ret->confidence_permille = ret->confidence_permille * FORECASTER_CONFIDENCE_PERMILLE / 1000;
+	}
 }
 
 /* Messages hold nothing that changes with every issue: that would be a write of its own. */
-static void set_fresh(struct conditions *c, const struct gridregion *r, const struct collector_pick *p, int64_t now_ms,
-		      struct arena *arena)
+static void set_fresh(struct conditions *c, const struct gridregion *r, const struct collector_pick *p, bool own,
+		      int64_t now_ms, struct arena *arena)
 {
 	static const char *const reasons[] = { "UpToDate", "LastGood", "LastResort" };
 	const char *reason, *trouble = p->trouble ? p->trouble : "no source";
@@ -320,6 +360,11 @@ static void set_fresh(struct conditions *c, const struct gridregion *r, const st
 	if (p->chain < 0) {
 		(void)condition_set(c, arena, "Fresh", CONDITION_FALSE, "NoData", r->obj.meta.generation, now_ms,
 				    "no carbon data: %s", trouble);
+		return;
+	}
+	if (own) {
+		(void)condition_set(c, arena, "Fresh", CONDITION_TRUE, "OwnForecast", r->obj.meta.generation, now_ms,
+				    "carbon of %s %s, ahead by our own forecast", p->provider->name, p->zone);
 		return;
 	}
 	if (p->usable) {
@@ -333,14 +378,14 @@ static void set_fresh(struct conditions *c, const struct gridregion *r, const st
 }
 
 /* What is not as the chain wishes it, carbon first; false when all is. */
-static bool degradation(const struct gridregion *r, const struct collector_view *view, const char **ret_reason,
-			struct buf *text)
+static bool degradation(const struct gridregion *r, const struct collector_view *view, bool own,
+			const char **ret_reason, struct buf *text)
 {
 	const struct collector_pick *carbon = &view->carbon, *price = &view->price;
 	char when[TIME_TEXT];
 
 	*ret_reason = NULL;
-	if (!carbon->usable) {
+	if (!carbon->usable && !own) {
 		*ret_reason = "NoFreshCarbon";
 		(void)buf_addf(text, "no carbon source can be used: %s",
 			       carbon->trouble ? carbon->trouble : "none given");
@@ -363,13 +408,13 @@ static bool degradation(const struct gridregion *r, const struct collector_view 
 	return *ret_reason;
 }
 
-static void set_degraded(struct conditions *c, const struct gridregion *r, const struct collector_view *view,
+static void set_degraded(struct conditions *c, const struct gridregion *r, const struct collector_view *view, bool own,
 			 int64_t now_ms, struct arena *arena)
 {
 	_cleanup_(buf_release) struct buf text = BUF_INIT(4096);
 	const char *reason;
 
-	if (degradation(r, view, &reason, &text))
+	if (degradation(r, view, own, &reason, &text))
 		(void)condition_set(c, arena, "Degraded", CONDITION_TRUE, reason, r->obj.meta.generation, now_ms, "%s",
 				    buf_cstr(&text));
 	else
@@ -445,18 +490,21 @@ void gridregion_status(const struct gridregion *r, const struct collector_view *
 {
 	static const struct forecaster_view nothing;
 	int64_t start = time_slot_floor(now_ms, SLOT_MS);
-	bool forecasts = own != NULL;
+	bool forecasts = own != NULL, stands_in;
 
 	memset(ret, 0, sizeof(*ret));
 	fill_now(view, now_ms, arena, ret);
 	own = own ? own : &nothing;
+	stands_in = own_stands_in(view, own, now_ms);
 	fill_forecast(view, own, start, now_ms, arena, ret);
+	if (stands_in)
+		ret->now.carbon_mg_per_kwh = grid_forecast_at(&ret->forecast, ret->forecast.carbon_p50, now_ms);
 	fill_recent(view, start, arena, ret);
 	fill_stress(r, view, ret);
 	fill_sources(view, own, now_ms, arena, ret);
 	conditions_copy(&r->conditions, arena, &ret->conditions);
-	set_fresh(&ret->conditions, r, &view->carbon, now_ms, arena);
-	set_degraded(&ret->conditions, r, view, now_ms, arena);
+	set_fresh(&ret->conditions, r, &view->carbon, stands_in, now_ms, arena);
+	set_degraded(&ret->conditions, r, view, stands_in, now_ms, arena);
 	set_place_shift(&ret->conditions, r, view->mixed, now_ms, arena);
 	if (forecasts)
 		set_own_forecast(&ret->conditions, r, view, own, now_ms, arena);

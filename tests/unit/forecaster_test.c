@@ -29,6 +29,10 @@ struct world {
 	struct arena arena;
 };
 
+static const struct collector_provider all_off[] = { { .name = "carbonintensity-gb", .disabled = true },
+						     { .name = "octopus-agile", .disabled = true },
+						     { 0 } };
+
 static double carbon_at(int64_t ms)
 {
 	return 200000 + 60000 * sin((double)(ms % DAY_MS) * 2 * M_PI / DAY_MS) + (double)(ms / DAY_MS * 7919 % 20000);
@@ -47,14 +51,15 @@ static void on_grid_data(void *arg, const char *name)
 	(void)arg, (void)name;
 }
 
-/* A region as an operator before this one left it: carbon two days ahead, no price. */
-static const struct object *region(const struct world *w)
+/* A region as an operator before this one left it: carbon of the last hour and, if `ahead`, of two days; no price. */
+static const struct object *region(const struct world *w, bool ahead)
 {
 	_cleanup_(buf_release) struct buf text = BUF_INIT((size_t)64 * 1024);
 	const struct object *o = NULL;
-	char slot[TIME_TEXT];
+	char slot[TIME_TEXT], before[TIME_TEXT];
 
 	time_format(w->slot_ms, slot);
+	time_format(w->slot_ms - HOUR_MS, before);
 	(void)buf_addf(
 		&text,
 		"{\"metadata\":{\"name\":\"london\",\"uid\":\"u\",\"resourceVersion\":\"1\"},\"spec\":{\"carbon\":"
@@ -62,25 +67,42 @@ static const struct object *region(const struct world *w)
 		"{\"provider\":\"octopus-agile\",\"zone\":\"C\"}]}},\"status\":{\"basis\":{\"accounting\":"
 		"\"average\",\"scope\":\"direct\",\"boundary\":\"consumption\",\"resolution\":\"regional\"},"
 		"\"sources\":[{\"metric\":\"carbon\",\"provider\":\"carbonintensity-gb\",\"zone\":\"13\","
-		"\"issuedTime\":\"%s\",\"fetchedTime\":\"%s\"}],\"forecast\":{\"startTime\":\"%s\","
-		"\"slotSeconds\":1800,\"issuedTime\":\"%s\",\"carbonP50\":[",
-		slot, slot, slot, slot);
-	for (int i = 0; i < PUBLISHED; i++)
-		(void)buf_addf(&text, "%s%d", i ? "," : "", 150000 + i % 7);
-	(void)buf_adds(&text, "]}}}");
+		"\"issuedTime\":\"%s\",\"fetchedTime\":\"%s\"}],\"recent\":{\"startTime\":\"%s\",\"carbon\":"
+		"[210000,211000],\"kind\":[\"actual\",\"actual\"]}",
+		slot, slot, before);
+	if (ahead) {
+		(void)buf_addf(&text,
+			       ",\"forecast\":{\"startTime\":\"%s\",\"slotSeconds\":1800,\"issuedTime\":\"%s\","
+			       "\"carbonP50\":[",
+			       slot, slot);
+		for (int i = 0; i < PUBLISHED; i++)
+			(void)buf_addf(&text, "%s%d", i ? "," : "", 150000 + i % 7);
+		(void)buf_adds(&text, "]}");
+	} else {
+		(void)buf_addf(&text, ",\"forecast\":{\"startTime\":\"%s\",\"slotSeconds\":1800}", slot);
+	}
+	(void)buf_adds(&text, "}}");
 	OK(object_parse(&gridregion_type, buf_str(&text), &o, err));
 	return o;
 }
 
-static struct world *start(void **state)
+/* Not at the end of a slot: what is looked at is to be of the same one. */
+static struct clock settled_clock(void)
 {
-	static const struct collector_provider off[] = { { .name = "carbonintensity-gb", .disabled = true },
-							 { .name = "octopus-agile", .disabled = true },
-							 { 0 } };
+	int64_t left = time_slot_ceil(clock_wall_ms(), SLOT_MS) - clock_wall_ms();
+	struct timespec nap = { .tv_sec = left / SECOND_MS + 1 };
+
+	if (left < 20 * SECOND_MS)
+		(void)nanosleep(&nap, NULL);
+	return (struct clock){ clock_wall_ms(), 1 };
+}
+
+static struct world *start(void **state, bool ahead)
+{
 	struct world *w = xcalloc(1, sizeof(*w));
 
 	w->f = *state;
-	w->clock = (struct clock){ clock_wall_ms(), 1 };
+	w->clock = settled_clock();
 	w->slot_ms = time_slot_floor(clock_now_ms(&w->clock), SLOT_MS);
 	arena_init(&w->arena, 64 * 1024, (size_t)16 * 1024 * 1024);
 	OK(db_migrate(w->f->db, NULL, err));
@@ -88,9 +110,9 @@ static struct world *start(void **state)
 	OK(http_loop_new(&w->loop, err));
 	OK(collector_new(
 		&(struct collector_options){
-			.loop = w->loop, .clock = w->clock, .providers = off, .changed = on_grid_data },
+			.loop = w->loop, .clock = w->clock, .providers = all_off, .changed = on_grid_data },
 		&w->collector, err));
-	const struct object *o = region(w);
+	const struct object *o = region(w, ahead);
 	const struct gridregion *r = gridregion_of(o);
 	w->regions = store_new(10);
 	store_put(w->regions, o, NULL, NULL);
@@ -206,6 +228,35 @@ static void check_columns(const struct grid_forecast *f)
 		    abs(f->carbon_p50[PUBLISHED + 18] - f->carbon_p50[PUBLISHED + 42]) > 20000);
 }
 
+/* An operator that comes back takes nothing for the provider's word that was ours. */
+static void check_successor(struct world *w, const struct buf *status)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT((size_t)256 * 1024);
+	struct collector *next = NULL;
+	struct collector_view view;
+	const struct object *o = NULL;
+	const struct gridregion *r;
+
+	(void)buf_addf(
+		&text,
+		"{\"metadata\":{\"name\":\"london\",\"uid\":\"u\"},\"spec\":{\"carbon\":{\"chain\":[{\"provider\":"
+		"\"carbonintensity-gb\",\"zone\":\"13\"}]}},\"status\":%s}",
+		buf_cstr(status));
+	OK(object_parse(&gridregion_type, buf_str(&text), &o, err));
+	OK(collector_new(
+		&(struct collector_options){
+			.loop = w->loop, .clock = w->clock, .providers = all_off, .changed = on_grid_data },
+		&next, err));
+	r = gridregion_of(o);
+	assert_int_equal(r->forecast.n, GRIDREGION_MAX_SLOTS);
+	collector_set_regions(next, &r, 1);
+	assert_true(collector_view(next, "london", clock_now_ms(&w->clock), &w->arena, &view));
+	assert_int_equal(grid_series_horizon_ms(view.carbon.series, clock_now_ms(&w->clock)),
+			 w->slot_ms + PUBLISHED * SLOT_MS);
+	collector_free(next);
+	object_unref(o);
+}
+
 static void check_status(struct world *w, const struct collector_view *view, const struct forecaster_view *own)
 {
 	_cleanup_(buf_release) struct buf text = BUF_INIT((size_t)128 * 1024);
@@ -221,6 +272,9 @@ static void check_status(struct world *w, const struct collector_view *view, con
 	assert_string_equal(s->sources[1].use, "forecast");
 	assert_string_equal(s->sources[1].kind, "forecast");
 	assert_int_equal(s->sources[1].issued_ms, own->carbon->forecast.issued_ms);
+	assert_int_equal(s->sources[1].from_ms, w->slot_ms + PUBLISHED * SLOT_MS);
+	assert_int_equal(gridregion_own_from_ms(s, "carbon"), s->sources[1].from_ms);
+	assert_int_equal(gridregion_own_from_ms(s, "price"), INT64_MAX);
 	assert_string_equal(s->basis.resolution, "regional");
 	assert_in_range(s->carbon_error_mg_per_kwh, 6998, 7002);
 	s->confidence_permille = 1000;
@@ -228,6 +282,7 @@ static void check_status(struct world *w, const struct collector_view *view, con
 	assert_string_equal(condition_find(&s->conditions, "OwnForecast")->reason, "NotTrainedYet"); /* the price */
 	gridregion_encode_status(s, &text);
 	assert_true(text.len < (size_t)64 * 1024);
+	check_successor(w, &text);
 	/* Without a forecaster: as it was before there was one. */
 	gridregion_status(gridregion_of(o), view, NULL, clock_now_ms(&w->clock), &w->arena, s);
 	assert_int_equal(s->forecast.n, PUBLISHED);
@@ -240,7 +295,7 @@ static void check_status(struct world *w, const struct collector_view *view, con
 
 static void goes_on_behind_what_is_published(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = start(state, true);
 	struct collector_view view;
 	struct forecaster_view own;
 
@@ -281,9 +336,44 @@ static void goes_on_behind_what_is_published(void **state)
 	stop(w);
 }
 
+/* A source that tells what is and not what will be: ours is what is known ahead, with its doubt. */
+static void stands_in_where_nothing_is_published(void **state)
+{
+	struct world *w = start(state, false);
+	struct gridregion *s = arena_new(&w->arena, struct gridregion);
+	const struct object *o = store_get(w->regions, "london");
+	struct collector_view view;
+	struct forecaster_view own;
+
+	put_history(w, 40, "regional");
+	look(w, &view, &own);
+	assert_false(view.carbon.usable);
+	gridregion_status(gridregion_of(o), &view, &own, clock_now_ms(&w->clock), &w->arena, s);
+	assert_false(condition_is_true(&s->conditions, "Fresh"));
+	assert_int_equal(s->forecast.start_ms, TIME_NONE);
+	OK(forecaster_start(w->forecaster, err));
+	wait_for_word(w, &view, &own);
+	gridregion_status(gridregion_of(o), &view, &own, clock_now_ms(&w->clock), &w->arena, s);
+	assert_int_equal(s->forecast.n, GRIDREGION_MAX_SLOTS);
+	assert_int_equal(s->now.carbon_mg_per_kwh, own.carbon->forecast.p50[0]);
+	assert_int_equal(s->recent.carbon[s->recent.n - 1], 211000);
+	assert_string_equal(condition_find(&s->conditions, "Fresh")->reason, "OwnForecast");
+	assert_true(condition_is_true(&s->conditions, "Fresh"));
+	assert_string_equal(s->sources[0].use, "history only");
+	assert_string_equal(s->sources[1].provider, "loadshift-forecast");
+	assert_int_equal(s->confidence_permille, FORECASTER_CONFIDENCE_PERMILLE);
+	assert_int_equal(gridregion_carbon_error(s, 20000), 33333);
+	/* When the source falls silent, so does it. */
+	gridregion_status(gridregion_of(o), &view, &own, clock_now_ms(&w->clock) + 7 * HOUR_MS, &w->arena, s);
+	assert_false(condition_is_true(&s->conditions, "Fresh"));
+	assert_int_equal(s->forecast.start_ms, TIME_NONE);
+	object_unref(o);
+	stop(w);
+}
+
 static void other_figures_are_no_history(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = start(state, true);
 	struct collector_view view;
 	struct forecaster_view own;
 	struct gridregion *s = arena_new(&w->arena, struct gridregion);
@@ -348,7 +438,7 @@ static void other_forecasts_are_thinned_out(void **state)
 
 static void ends_while_it_works(void **state)
 {
-	struct world *w = start(state);
+	struct world *w = start(state, true);
 
 	put_history(w, 40, "regional");
 	OK(forecaster_start(w->forecaster, err));
@@ -367,6 +457,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DB_TEST(goes_on_behind_what_is_published),
+		DB_TEST(stands_in_where_nothing_is_published),
 		DB_TEST(other_figures_are_no_history),
 		DB_TEST(other_forecasts_are_thinned_out),
 		DB_TEST(ends_while_it_works),
