@@ -91,7 +91,12 @@ void own_forecast_make(const struct forecast_series *history, const struct grid_
 		return;
 	}
 	_cleanup_free_ double *behind = tariff ? wholesale(history, &tariff->rule) : NULL;
-	/* It begins with the first value. */
+	/*
+	 * It begins with the first value, and with what else is forecast: what weather explains of the one half of a
+	 * history and not of the other makes two of it.
+	 */
+	if (exog && exog->n_columns && exog->issued_ms[0] > forecast_slot_ms(history, first))
+		first = (int)((exog->issued_ms[0] - history->start_ms) / SLOT_MS);
 	struct forecast_series s = { .start_ms = forecast_slot_ms(history, first),
 				     .step_ms = SLOT_MS,
 				     .n = history->n - first,
