@@ -87,6 +87,7 @@ def test_length_is_learnt_from_earlier_runs(
     # Known from the objects in the cluster, also to an operator that starts anew.
     running.kill()
     running.start()
+    regions(api, clock, london=CLEAN_LATER)  # again, an hour or so later
     api.create(carbon_aware_job("second", maxDelaySeconds=6 * 3600, powerWattsPerPod=1000, homeRegion="london"))
     second = api.wait("carbonawarejobs", "second", lambda c: state(c) == "Deferred", what="is deferred")
     learned = second["status"]["learnedDurationSeconds"]
