@@ -9,8 +9,10 @@
 #include "log/log.h"
 #include "metrics/metrics.h"
 
-#define EVERY_MS HOUR_MS        /* domain */
-#define LOOK_MS (5 * SECOND_MS) /* real: for sources that are new */
+#define EVERY_MS HOUR_MS /* domain */
+/* Real: it looks for sources that are new at least and at most so often. */
+#define LOOK_MIN_MS (5 * SECOND_MS)
+#define LOOK_MAX_MS (30 * SECOND_MS)
 #define REST 9
 #define NICE 10
 #define PATIENCE_MS (5 * SECOND_MS)
@@ -453,11 +455,19 @@ static void forecast_one(struct forecaster *f, struct pass *pass, const struct t
 
 /* ---- the thread ---- */
 
-/* How many were due. */
-static int run_pass(struct forecaster *f)
+/* Real ms until the next one is due; 0 when there is none at all. */
+static int64_t next_due_ms(const struct forecaster *f)
+{
+	int64_t next_ms = f->entries.len ? INT64_MAX : TIME_NONE;
+
+	for (size_t i = 0; i < f->entries.len; i++)
+		next_ms = MIN(next_ms, f->entries.ptr[i]->next_ms);
+	return next_ms == TIME_NONE ? 0 : clock_real_until_ms(&f->cfg.clock, next_ms);
+}
+
+static void run_pass(struct forecaster *f)
 {
 	struct pass pass = { 0 };
-	int n = 0;
 
 	arena_init(&pass.arena, 64 * 1024, ARENA_MAX);
 	gather(f, &pass);
@@ -472,12 +482,10 @@ static int run_pass(struct forecaster *f)
 		if (e->next_ms != TIME_NONE && clock_now_ms(&f->cfg.clock) < e->next_ms)
 			continue;
 		forecast_one(f, &pass, &pass.targets.ptr[i], e);
-		n++;
 	}
 	if (!is_stopping(f))
 		drop_unwanted(f);
 	pass_release(&pass);
-	return n;
 }
 
 static void rest(struct forecaster *f, int64_t ms)
@@ -503,8 +511,8 @@ static void *forecaster_main(void *arg)
 	while (!is_stopping(f)) {
 		int64_t began_ms = clock_mono_ms();
 
-		(void)run_pass(f);
-		rest(f, MAX(LOOK_MS, REST * (clock_mono_ms() - began_ms)));
+		run_pass(f);
+		rest(f, MAX(CLAMP(next_due_ms(f), LOOK_MIN_MS, LOOK_MAX_MS), REST * (clock_mono_ms() - began_ms)));
 	}
 	return NULL;
 }

@@ -46,14 +46,17 @@ static bool says_present_only(const struct collector_pick *p, int64_t now_ms)
 	       now_ms - until_ms <= GRID_MAX_AGE_MS && grid_series_horizon_ms(p->series, now_ms) == TIME_NONE;
 }
 
+/* There is a word of ours, and it is not too old to be shown. */
+static bool is_told(const struct forecaster_word *w, int64_t now_ms)
+{
+	return w && w->forecast.n && now_ms - w->forecast.issued_ms <= FORECASTER_MAX_AGE_MS;
+}
+
 /* Our forecast behind what a source publishes, while both may be acted upon; NULL = none. */
 static const struct own_forecast *own_of(const struct collector_pick *p, const struct forecaster_word *w,
 					 int64_t now_ms)
 {
-	return (p->usable || says_present_only(p, now_ms)) && w && w->forecast.n &&
-			       now_ms - w->forecast.issued_ms <= FORECASTER_MAX_AGE_MS
-		       ? &w->forecast
-		       : NULL;
+	return (p->usable || says_present_only(p, now_ms)) && is_told(w, now_ms) ? &w->forecast : NULL;
 }
 
 /* All that is known of the carbon ahead is ours. */
@@ -447,14 +450,14 @@ static void set_place_shift(struct conditions *c, const struct gridregion *r, en
 
 /* Days of history are news once a day. */
 static void tell_own(struct buf *text, const char *metric, const struct collector_pick *p,
-		     const struct forecaster_word *w)
+		     const struct forecaster_word *w, int64_t now_ms)
 {
 	(void)buf_addf(text, "%s%s: ", text->len ? "; " : "", metric);
 	if (p->chain < 0 || !p->provider || p->provider->last_resort)
 		(void)buf_adds(text, "no source in use whose history could be learnt from");
 	else if (!w)
 		(void)buf_adds(text, "not trained yet");
-	else if (w->forecast.n)
+	else if (is_told(w, now_ms))
 		(void)buf_addf(text, "14 days ahead, from %d days of history of %s %s", w->forecast.history_days,
 			       p->provider->name, p->zone);
 	else if (cstr_eq(w->reason, "NoHistory"))
@@ -464,22 +467,18 @@ static void tell_own(struct buf *text, const char *metric, const struct collecto
 			       p->provider->name, p->zone, OWN_FORECAST_MIN_DAYS);
 }
 
-static bool is_trained(const struct forecaster_word *w)
-{
-	return w && w->forecast.n;
-}
-
 /* Of carbon, and of the price where there is one. */
 static void set_own_forecast(struct conditions *c, const struct gridregion *r, const struct collector_view *view,
 			     const struct forecaster_view *own, int64_t now_ms, struct arena *arena)
 {
 	_cleanup_(buf_release) struct buf text = BUF_INIT(1024);
-	bool price = r->n_price_chain > 0, trained = is_trained(own->carbon) && (!price || is_trained(own->price));
-	const struct forecaster_word *lacking = !price || !is_trained(own->carbon) ? own->carbon : own->price;
+	bool price = r->n_price_chain > 0,
+	     trained = is_told(own->carbon, now_ms) && (!price || is_told(own->price, now_ms));
+	const struct forecaster_word *lacking = !price || !is_told(own->carbon, now_ms) ? own->carbon : own->price;
 
-	tell_own(&text, "carbon", &view->carbon, own->carbon);
+	tell_own(&text, "carbon", &view->carbon, own->carbon, now_ms);
 	if (price)
-		tell_own(&text, "price", &view->price, own->price);
+		tell_own(&text, "price", &view->price, own->price, now_ms);
 	(void)condition_set(c, arena, "OwnForecast", trained ? CONDITION_TRUE : CONDITION_FALSE,
 			    lacking ? lacking->reason : "NotTrainedYet", r->obj.meta.generation, now_ms, "%s",
 			    buf_cstr(&text));
