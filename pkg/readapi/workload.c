@@ -18,14 +18,19 @@ struct runs {
 	VEC(struct past_run) v;
 };
 
+static bool is_finished(const struct carbonawarejob *caj)
+{
+	return condition_is_true(&caj->status.conditions, COND_COMPLETE) ||
+	       condition_is_true(&caj->status.conditions, COND_FAILED);
+}
+
 /* The planned segments of what has not ended, at the power that their energy means. */
 static void add_plan(struct runs *runs, const struct carbonawarejob *caj)
 {
 	const struct caj_plan *p = &caj->status.plan;
 	int64_t total_ms = 0;
 
-	if (condition_is_true(&caj->status.conditions, COND_COMPLETE) ||
-	    condition_is_true(&caj->status.conditions, COND_FAILED) || !p->expected.energy_known)
+	if (is_finished(caj) || !p->expected.energy_known)
 		return;
 	for (int i = 0; i < p->n_segments; i++)
 		total_ms += p->segments[i].end_ms - p->segments[i].start_ms;
@@ -95,9 +100,27 @@ static int read_past(struct db *db, void *arg, struct error *err)
 	return more;
 }
 
+/* Since when something runs that has no figures yet; INT64_MAX when nothing does. */
+static int64_t running_since_ms(const struct readapi_request *r)
+{
+	_cleanup_(object_list_release) struct object_list all = { 0 };
+	int64_t since_ms = INT64_MAX;
+
+	store_list(r->cfg->cajs, &all);
+	for (size_t i = 0; i < all.len; i++) {
+		const struct carbonawarejob *caj = carbonawarejob_of(all.items[i]);
+
+		if ((!r->namespace || strcmp(caj->obj.meta.namespace, r->namespace) == 0) &&
+		    caj->status.released_ms != TIME_NONE && !is_finished(caj))
+			since_ms = MIN(since_ms, caj->status.released_ms);
+	}
+	return since_ms;
+}
+
 static void write_expected(struct readapi_request *r, const struct past *p, int64_t start_ms, int n)
 {
 	int64_t first_ms = time_slot_floor(MAX(p->runs.v.ptr[0].start_ms, p->from_ms), SLOT_MS);
+	int64_t running_ms = running_since_ms(r);
 	int past = (int)((start_ms - first_ms) / SLOT_MS);
 	_cleanup_free_ double *watts = xcalloc((size_t)past, sizeof(*watts));
 	_cleanup_free_ double *q = xcalloc(3 * (size_t)n, sizeof(*q));
@@ -106,6 +129,10 @@ static void write_expected(struct readapi_request *r, const struct past *p, int6
 	struct forecast_model *m _cleanup_(cleanup_forecast_model) = NULL;
 
 	runs_add_power(p->runs.v.ptr, (int)p->runs.v.len, first_ms, SLOT_MS, past, watts);
+	/* What has drawn power since is not known in full. */
+	for (int i = 0; i < past; i++)
+		if (first_ms + (i + 1) * SLOT_MS > running_ms)
+			watts[i] = (double)NAN;
 	m = forecast_train(&s, NULL, past, n);
 	forecast_predict(m, &s, NULL, past, &out);
 	put_column(&r->w, "expectedP10Milliwatts", out.p10, n);
