@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from cluster import ControlPlane
 from harness.api import Api
 from harness.audit import AuditLog
 from harness.grid import VirtualClock, carbon_aware_job, condition, fresh_clock, job_template, parse_time, set_region, state
 from harness.operator import LABEL_JOB, Operator, start_operator
+from harness.pause_day import run_days
 from harness.pauses import Workers, check_followed, placed_in, switches
 from harness.process import ProcessRunner
 
@@ -196,3 +198,12 @@ def test_a_stale_checkpoint_keeps_it_running(
     api.patch("jobs", "careful", {"metadata": {"annotations": {
         "loadshift.io/last-checkpoint": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}}})  # fmt: skip
     api.wait("carbonawarejobs", "careful", lambda c: state(c) == "Paused", timeout=10, what="pauses after its checkpoint")
+
+
+@pytest.mark.timeout(900)
+def test_many_jobs_through_a_recorded_day(
+    private_cluster: Callable[..., ControlPlane], programs: ProcessRunner
+) -> None:
+    """200 of them in six real minutes: every pause, resumption and move in the audit log is that of a plan."""
+    total = run_days(private_cluster(), programs, fresh_clock(), jobs=200, hours=24, seed=1)
+    assert total["pause"] >= 50 and total["move"] >= 5 and total["scale"] >= 1, total
