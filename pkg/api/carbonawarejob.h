@@ -153,10 +153,7 @@ struct caj_run {
 	struct caj_figures figures;
 };
 
-/*
- * How far a job has got that may pause or scale; decide/progress.h reads it. A stretch is a time in which it runs at
- * one parallelism. Written down before whatever ends a stretch is done, so nothing of it rests on pods.
- */
+/* How far a job has got that may pause or scale, kept by and for decide/progress.h. A stretch has one parallelism. */
 struct caj_ledger {
 	bool begun;         /* else nothing of this is there */
 	int64_t work_ms;    /* of stretches that have ended, as time at full parallelism */

@@ -106,8 +106,10 @@ static const char *region_of(const struct ctx *c, const struct caj_segment *segm
 
 void pause_begin(struct ctx *c)
 {
-	const struct caj_segment *segment = present(c);
+	const struct caj_segment *segment = present(c), *to = next(c);
 
+	if (segment && segment->end_ms <= c->o->now_ms && to)
+		segment = to; /* what has begun, was suspended by its user and let go again, between two parts */
 	if (has_record(c) && !c->o->mode.observe)
 		begin(c, segment, region_of(c, segment), TIME_NONE);
 }
