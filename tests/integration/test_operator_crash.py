@@ -141,7 +141,10 @@ def test_killed_again_and_again(
 
 # ---- jobs that pause, move and scale --------------------------------------------------------------------------------
 
-TIDES = ([50] * 2 + [600] * 4) * 16
+# Nothing is clean in the first hours, while it is created and planned.
+TIDES = [600] * 6 + ([50] * 2 + [600] * 4) * 15
+LONDON_FIRST = [600] * 6 + [50] * 3 + [700] * 87
+THEN_SCOTLAND = [700] * 13 + [50] * 2 + [700] * 81
 FLEXIBLE = {"interrupt": {"minRunSeconds": 900, "maxInterruptions": 2}, "powerWattsPerPod": 1000, "homeRegion": "london"}
 SHAPES: dict[str, dict[str, Any]] = {
     "pausing": {},
@@ -158,10 +161,10 @@ def test_killed_at_every_write_of_a_life_with_pauses(
     """Each write of its life is killed twice: never made, then made without a reply. Still it pauses and goes on by its
     plan, never runs twice, and ends."""
     work = 2 * 3600
-    set_region(api, "london", clock.now(), TIDES, [200000] * 96)
-    set_region(api, "north-scotland", clock.now(), [700] * 6 + [50] * 90, [200000] * 96)
+    set_region(api, "london", clock.now(), LONDON_FIRST if shape == "moving" else TIDES, [200000] * 96)
+    set_region(api, "north-scotland", clock.now(), THEN_SCOTLAND, [200000] * 96)
     template = job_template("1h", parallelism=2, completions=6) if shape == "scaling" else job_template("1h")
-    deadline = rfc3339(clock.now() + 10 * 3600)
+    deadline = rfc3339(clock.now() + 12 * 3600)
     spec = {**FLEXIBLE, **SHAPES[shape], "expectedDurationSeconds": work, "deadline": deadline}
     api.create(carbon_aware_job(shape, template, **spec))
     moments = itertools.cycle(("before", "after"))

@@ -21,7 +21,8 @@ from harness.process import ProcessRunner
 HOUR = 3600
 # An hour clean, two dirty, an hour clean, and so on: two hours of work fit only into two clean hours.
 TIDES = ([50] * 2 + [600] * 4) * 16
-EBB = ([600] * 6 + [50] * 2 + [600] * 4 + [50] * 2 + [600] * 4) * 4
+# The same, but hardly worth a pause.
+RIPPLES = ([200] * 2 + [320] * 4) * 16
 
 
 @pytest.fixture
@@ -53,6 +54,11 @@ def pausing(name: str, clock: VirtualClock, hours: float = 2, within: float = 9,
     deadline = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(slot_of(clock) + within * HOUR))
     spec = {"interrupt": {"minRunSeconds": 900}, "powerWattsPerPod": 1000, "deadline": deadline} | spec
     return carbon_aware_job(name, template, expectedDurationSeconds=int(hours * HOUR), **spec)
+
+
+def is_paused(job: dict[str, Any]) -> bool:
+    marked = "loadshift.io/paused" in job["metadata"].get("annotations", {})
+    return marked and job["spec"]["suspend"] and not job["status"].get("active")
 
 
 def run(api: Api, name: str, clock: VirtualClock, hours: float = 2, timeout: float = 240) -> dict[str, Any]:
@@ -91,8 +97,8 @@ def test_moves_between_two_parts(
     api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
 ) -> None:
     """Clean here first and there later: it goes on where it is clean, by one patch of affinity and suspend."""
-    set_region(api, "london", clock.now(), [50] * 2 + [700] * 94, [200000] * 96)
-    set_region(api, "north-scotland", clock.now(), [700] * 6 + [50] * 90, [200000] * 96)
+    set_region(api, "london", clock.now(), [50] * 3 + [700] * 93, [200000] * 96)
+    set_region(api, "north-scotland", clock.now(), [700] * 6 + [50] * 2 + [700] * 88, [200000] * 96)
     operator()
     api.create(pausing("moves", clock, homeRegion="london", relocate={"regions": ["north-scotland"]}))
     caj = run(api, "moves", clock)
@@ -116,7 +122,7 @@ def test_scales_without_a_pause(
     set_region(api, "london", clock.now(), [50] * 2 + [600] * 2 + [50] * 92, [200000] * 96)
     operator()
     template = job_template("1h", completions=12, parallelism=4)
-    caj = pausing("scales", clock, hours=1.75, within=4, template=template, scale={"maxParallelism": 4})
+    caj = pausing("scales", clock, hours=1.75, within=3.2, template=template, scale={"maxParallelism": 4})
     del caj["spec"]["interrupt"]
     api.create(caj)
     done = run(api, "scales", clock, hours=1.75)
@@ -166,9 +172,12 @@ def test_pods_deleted_by_a_pause_are_no_failures(
         "indexed": job_template("1h", completionMode="Indexed", completions=3, parallelism=2, **common),
         "many": job_template("1h", completions=5, parallelism=2, **common),
     }
-    with Workers(api, clock, dict.fromkeys(shapes, 2 * HOUR)):
+    with Workers(api, clock, dict.fromkeys(shapes, 2 * HOUR), early={"indexed": 900, "many": 900}):
         for name, template in shapes.items():
             api.create(pausing(name, clock, template=template))
+        paused = {name: api.wait("jobs", name, is_paused, timeout=120, what="is paused") for name in shapes}
+        assert paused["indexed"]["status"]["completedIndexes"] == "0"
+        assert paused["many"]["status"]["succeeded"] == 1
         for name in shapes:
             caj = api.wait("carbonawarejobs", name, lambda c: state(c) in ("Succeeded", "Failed"), timeout=240, what="ends")
             job = api.get("jobs", name)
@@ -185,10 +194,10 @@ def test_a_stale_checkpoint_keeps_it_running(
     api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
 ) -> None:
     """A workload that tells when it has saved its state is not paused while that would throw too much away."""
-    set_region(api, "london", clock.now(), TIDES, [200000] * 96)
+    set_region(api, "london", clock.now(), RIPPLES, [200000] * 96)
     operator()
     api.create(pausing("careful", clock))
-    api.wait("carbonawarejobs", "careful", lambda c: state(c) == "Running", timeout=60, what="runs")
+    api.wait("carbonawarejobs", "careful", lambda c: state(c) == "Running", timeout=90, what="runs")
     long_ago = {"loadshift.io/last-checkpoint": "2020-01-01T00:00:00Z"}
     api.patch("jobs", "careful", {"metadata": {"annotations": long_ago}})
     caj = api.get("carbonawarejobs", "careful")
