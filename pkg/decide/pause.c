@@ -351,7 +351,6 @@ void pause_follow(struct ctx *c, bool settled)
 		/* As many as it has, not as were to be; for which the copy must not be an old one. */
 		c->d->check_job |= o->caj->spec.scale.set;
 		l->parallelism = o->caj->spec.scale.set && !by_other ? (int32_t)set_pods(o->job) : wanted(c, NULL);
-
 		l->since_ms = CLAMP(o->pods.running_since_ms, first, MAX(o->now_ms, first));
 		c->done_ms = l->work_ms + caj_work_ms(&o->caj->spec, l->parallelism, o->now_ms - l->since_ms);
 	}
@@ -525,7 +524,7 @@ void pause_stay(struct ctx *c)
 			segment->region = l->region;
 	}
 	ctx_event(c, true, "MoveRefused",
-		  arena_printf(c->arena, "goes on in %s: this cluster takes no other region for a Job that has started",
+		  arena_printf(c->arena, "goes on in %s: the API server takes no other region for this Job any more",
 			       l->region));
 }
 
