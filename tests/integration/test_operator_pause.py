@@ -17,6 +17,7 @@ from harness.operator import LABEL_JOB, Operator, start_operator
 from harness.pause_day import run_days
 from harness.pauses import Workers, check_followed, placed_in, switches
 from harness.process import ProcessRunner
+from harness.proxy import Proxy
 
 HOUR = 3600
 # An hour clean, two dirty, an hour clean, and so on: two hours of work fit only into two clean hours.
@@ -113,6 +114,28 @@ def test_moves_between_two_parts(
     assert len(term["matchExpressions"]) == 1
     assert [r["region"] for r in caj["status"]["runs"]] == ["london", "north-scotland"]
     assert caj["status"]["progress"]["moves"] == 1
+
+
+def test_a_refused_move_goes_on_in_place(
+    cluster: ControlPlane, api: Api, clock: VirtualClock, programs: ProcessRunner, audit: AuditLog
+) -> None:
+    """As before Kubernetes 1.35, where a Job that has started keeps its affinity: in time all the same, and the planner
+    knows it from then on."""
+    set_region(api, "london", clock.now(), [50] * 3 + [700] * 93, [200000] * 96)
+    set_region(api, "north-scotland", clock.now(), [700] * 6 + [50] * 2 + [700] * 88, [200000] * 96)
+    with Proxy(cluster, user=None) as proxy:
+        proxy.answer(422, lambda r: r.method == "PATCH" and "/jobs/" in r.path and b'"remove"' in r.body, times=None)
+        kubeconfig = proxy.account_kubeconfig("loadshift-system", "loadshift-operator")
+        operator = start_operator(programs, kubeconfig, "loadshift-system", clock, "--identity", "refused")
+        api.create(pausing("stays", clock, homeRegion="london", relocate={"regions": ["north-scotland"]}))
+        caj = run(api, "stays", clock)
+        operator.program.terminate()  # while there is a way to give the Lease back
+    assert state(caj) == "Succeeded", caj["status"]
+    assert caj["status"]["progress"]["inPlace"] is True
+    assert caj["status"]["progress"]["moves"] == 0
+    assert placed_in(api.get("jobs", "stays")) == "london"
+    assert [kind for kind, _ in switches(audit, api.namespace, "stays")].count("release") >= 2
+    assert "MoveRefused" in {e["reason"] for e in api.list("events")}
 
 
 def test_scales_without_a_pause(
