@@ -15,7 +15,7 @@
 #define BAR_EVERY_MS 250
 
 struct options {
-	char *signals, *jobs, *synthetic, *nodes, *forecast, *failures, *weights, *out, *series, *report;
+	char *signals, *jobs, *synthetic, *nodes, *forecast, *failures, *weights, *out, *series, *report, *attribution;
 	int64_t nodes_per_zone, from_ms, hours, days, horizon_hours, startup_ms;
 	bool json;
 };
@@ -32,14 +32,14 @@ static const struct config_option options_table[] = {
 	OPTION("synthetic", CONFIG_STRING, synthetic, NULL, 0, 0,
 	       "made-up jobs in place of --jobs: KIND:JOBS_PER_DAY:SEED; kinds: batch, ml-training, etl, ci, "
 	       "inference-backfill, mixed"),
-	OPTION("from", CONFIG_TIME, from_ms, NULL, 0, 0, "first arrival of --synthetic; default: where the signals begin"),
+	OPTION("from", CONFIG_TIME, from_ms, NULL, 0, 0,
+	       "first arrival of --synthetic; default: where the signals begin"),
 	OPTION("hours", CONFIG_INT, hours, "0", 0, 876000, "hours of arrivals of --synthetic"),
 	OPTION("days", CONFIG_INT, days, "0", 0, 36500, "the same in days; default: to the end of the signals"),
 	OPTION("nodes", CONFIG_STRING, nodes, NULL, 0, 0, "CSV: name,zone,cpu_cores,memory_gib,idle_w,peak_w,count"),
 	OPTION("nodes-per-zone", CONFIG_INT, nodes_per_zone, "10", 1, NODES_MAX,
 	       "in place of --nodes: so many of 64 cores and 256 GiB in each zone"),
-	OPTION("forecast", CONFIG_STRING, forecast, "perfect", 0, 0,
-	       "perfect, noise:SIGMA:SEED, issued:FILE or model"),
+	OPTION("forecast", CONFIG_STRING, forecast, "perfect", 0, 0, "perfect, noise:SIGMA:SEED, issued:FILE or model"),
 	OPTION("horizon", CONFIG_INT, horizon_hours, "48", 1, 336, "hours that the forecast reaches ahead"),
 	OPTION("failures", CONFIG_STRING, failures, NULL, 0, 0,
 	       "like node:0.01/day:1h,operator:1/day:600s,provider:0.5/day:3h,evict:0.1/day,conflict:0.02,seed:1"),
@@ -49,6 +49,7 @@ static const struct config_option options_table[] = {
 	OPTION("series", CONFIG_STRING, series, NULL, 0, 0,
 	       "series.csv to write: power and carbon of each zone and half hour, both sides"),
 	OPTION("report", CONFIG_STRING, report, NULL, 0, 0, "report.html to write: one page, nothing to load"),
+	OPTION("attribution", CONFIG_STRING, attribution, NULL, 0, 0, "whose grid data these are, for the report"),
 	OPTION("json", CONFIG_BOOL, json, "false", 0, 0, "totals as JSON"),
 };
 
@@ -268,7 +269,8 @@ static void print_text(const struct cluster_totals *t)
 	printf("%lld jobs: %lld completed, %lld failed, %lld missed their deadline\n", (long long)t->jobs,
 	       (long long)t->ours.completed, (long long)t->ours.failed, (long long)t->ours.missed_deadlines);
 	printf("without Loadshift: %lld completed, %lld failed, %lld missed their deadline\n",
-	       (long long)t->baseline.completed, (long long)t->baseline.failed, (long long)t->baseline.missed_deadlines);
+	       (long long)t->baseline.completed, (long long)t->baseline.failed,
+	       (long long)t->baseline.missed_deadlines);
 	printf("energy %.3f kWh, without %.3f kWh\n", (double)t->ours.energy / 1e6, (double)t->baseline.energy / 1e6);
 	if (t->carbon_unknown < t->jobs)
 		printf("carbon %.3f kg, %.2f %% less than without\n", (double)t->ours.carbon / 1e6,
@@ -307,7 +309,8 @@ static int write_outputs(const struct run *r, const struct cluster_totals *t, st
 				       .signals = r->o.signals,
 				       .jobs = r->o.jobs ? r->o.jobs : r->o.synthetic,
 				       .forecast = r->o.forecast,
-				       .failures = r->o.failures };
+				       .failures = r->o.failures,
+				       .attribution = r->o.attribution };
 
 	if (out[1].file)
 		series_write(&r->series, cluster_grid_truth(r->grid), out[1].file);

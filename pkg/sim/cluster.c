@@ -16,8 +16,8 @@
 #define DIE_IDLE_MS MINUTE_MS
 
 const char *const cluster_violation_names[CLUSTER_VIOLATIONS] = {
-	"two_jobs",          "ran_twice",     "started_unrecorded", "started_too_early",
-	"started_after_latest", "outside_zones", "lost",               "too_many_writes",
+	"two_jobs",      "ran_twice", "started_unrecorded", "started_too_early", "started_after_latest",
+	"outside_zones", "lost",      "too_many_writes",
 };
 
 bool world_is_allowed(const uint64_t zones[ZONE_WORDS], int zone)
@@ -40,11 +40,8 @@ void world_push(struct world *w, enum event_kind kind, int64_t at_ms, struct sim
 		job->events++;
 		w->job_events++;
 	}
-	events_push(&w->events, (struct event){ .at_ms = at_ms,
-						.job = job,
-						.kind = kind,
-						.index = index,
-						.side = (int8_t)side });
+	events_push(&w->events,
+		    (struct event){ .at_ms = at_ms, .job = job, .kind = kind, .index = index, .side = (int8_t)side });
 }
 
 void world_violation(struct world *w, enum cluster_violation v, const struct sim_job *job)
@@ -184,7 +181,7 @@ static void node(struct world *w, int32_t index, bool up)
 
 static void operator_is_to_die(struct world *w)
 {
-	struct operator *o = &w->operator;
+	struct operator* o = & w->operator;
 
 	if (!o->up)
 		return;
@@ -288,8 +285,7 @@ static int play(struct world *w, struct error *err)
 		else if (world_event(w, &e, err))
 			return -1;
 		if (w->config->progress && n % PROGRESS_EVERY == 0)
-			w->config->progress(w->config->progress_arg, w->now_ms,
-					    w->totals->jobs - (int64_t)w->jobs.len);
+			w->config->progress(w->config->progress_arg, w->now_ms, w->totals->jobs - (int64_t)w->jobs.len);
 	}
 	return 0;
 }

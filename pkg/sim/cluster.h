@@ -7,11 +7,10 @@
  *	API server   objects as the decoders make them, one version after the other; watchers hear of a write 20 ms
  *	             later; a write to an old version is refused
  *	Job          all its pods at once; a failed one again after 10 s, 20 s, ...; six such failures fail the Job
- *	scheduler    required and preferred affinity, the extender's filter and score (weight 5), then the least allocated
- *	             node; what fits nowhere waits for room, and nobody waits behind it
- *	kubelet      a pod runs after a start-up delay (log-normal), for the job's duration; one that is lost begins
- *	             again, unless the job may pause
- *	node         its pods die with it, which Kubernetes finds out after 340 s (40 s, and 300 s of toleration)
+ *	scheduler    required and preferred affinity, the extender's filter and score (weight 5), then the least
+ *allocated node; what fits nowhere waits for room, and nobody waits behind it kubelet      a pod runs after a start-up
+ *delay (log-normal), for the job's duration; one that is lost begins again, unless the job may pause node         its
+ *pods die with it, which Kubernetes finds out after 340 s (40 s, and 300 s of toleration)
  *
  * The baseline: every Job unsuspended when it may first start, confined to its home, by the stock scheduler, on nodes
  * that fail at the same times. Accounts are made by the recorded signals and the time that pods ran on their nodes,
@@ -36,19 +35,19 @@
 #define CLUSTER_GRACE_MS (10 * SECOND_MS)
 #define CLUSTER_WAITS 10 /* classes of waiting time */
 /* jobs.csv: a row a job, in the order in which they are over. */
-#define CLUSTER_ROWS                                                                                 \
-	"id,home,zone,result,arrival_utc,pods,latest_start_utc,latest_finish_utc,released_utc,"      \
-	"start_utc,end_utc,energy_wh,carbon_g,cost,restarts,"                                        \
+#define CLUSTER_ROWS                                                                            \
+	"id,home,zone,result,arrival_utc,pods,latest_start_utc,latest_finish_utc,released_utc," \
+	"start_utc,end_utc,energy_wh,carbon_g,cost,restarts,"                                   \
 	"baseline_start_utc,baseline_end_utc,baseline_energy_wh,baseline_carbon_g,baseline_cost\n"
 
 enum cluster_violation {
-	CLUSTER_TWO_JOBS,       /* a Job was made although one had been recorded, or was there */
-	CLUSTER_RAN_TWICE,      /* more pods at once, or more that succeed, than the job has; or started after its end */
-	CLUSTER_UNRECORDED,     /* started before releasedTime and the Job's UID were in the status */
-	CLUSTER_TOO_EARLY,      /* started before its earliest start */
-	CLUSTER_TOO_LATE,       /* started after its latest start, see above */
-	CLUSTER_OUTSIDE,        /* a pod on a node outside the job's zones */
-	CLUSTER_LOST,           /* at the end neither finished, refused, nor waiting for room */
+	CLUSTER_TWO_JOBS,   /* a Job was made although one had been recorded, or was there */
+	CLUSTER_RAN_TWICE,  /* more pods at once, or more that succeed, than the job has; or started after its end */
+	CLUSTER_UNRECORDED, /* started before releasedTime and the Job's UID were in the status */
+	CLUSTER_TOO_EARLY,  /* started before its earliest start */
+	CLUSTER_TOO_LATE,   /* started after its latest start, see above */
+	CLUSTER_OUTSIDE,    /* a pod on a node outside the job's zones */
+	CLUSTER_LOST,       /* at the end neither finished, refused, nor waiting for room */
 	CLUSTER_TOO_MANY_WRITES /* more than 1,000 for one job */
 };
 #define CLUSTER_VIOLATIONS (CLUSTER_TOO_MANY_WRITES + 1)
@@ -61,7 +60,7 @@ struct cluster_config {
 	struct faults faults;
 	int64_t startup_ms; /* median of a pod's start-up */
 	int32_t weight_carbon, weight_cost, weight_delay;
-	FILE *out;                    /* rows of jobs.csv without the header; may be NULL */
+	FILE *out;                     /* rows of jobs.csv without the header; may be NULL */
 	struct cluster_series *series; /* zeroed; filled */
 	void (*progress)(void *arg, int64_t now_ms, int64_t jobs_done); /* now and then; may be NULL */
 	void *progress_arg;
@@ -70,9 +69,9 @@ struct cluster_config {
 /* One of the two clusters. Figures are sums of rounded rows: milliwatt hours, milligrams, millionths. */
 struct cluster_side {
 	int64_t completed, failed, missed_deadlines, waited_for_room;
-	int64_t energy, lost_energy; /* of work that was lost with its pod */
-	int64_t carbon, cost;        /* of the jobs that are known on both sides */
-	double wait_ms;              /* sum over the completed of end - arrival - duration */
+	int64_t energy, lost_energy;  /* of work that was lost with its pod */
+	int64_t carbon, cost;         /* of the jobs that are known on both sides */
+	double wait_ms;               /* sum over the completed of end - arrival - duration */
 	int64_t waits[CLUSTER_WAITS]; /* the completed by that; see cluster_wait_names */
 };
 extern const char *const cluster_wait_names[];

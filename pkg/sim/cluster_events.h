@@ -9,10 +9,10 @@
 
 enum event_kind {
 	/* of one job */
-	EVENT_WATCH,       /* the operator hears of a change */
-	EVENT_WAKE,        /* it wanted to look again */
-	EVENT_BASELINE,    /* the baseline's start */
-	EVENT_POD_RUNS,    /* index: of the pod */
+	EVENT_WATCH,    /* the operator hears of a change */
+	EVENT_WAKE,     /* it wanted to look again */
+	EVENT_BASELINE, /* the baseline's start */
+	EVENT_POD_RUNS, /* index: of the pod */
 	EVENT_POD_ENDS,
 	EVENT_POD_EVICTED,
 	EVENT_POD_AGAIN, /* another one in its place */

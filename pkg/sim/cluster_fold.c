@@ -54,7 +54,7 @@ static void add_side(struct cluster_totals *t, struct cluster_side *sum, const s
 		return;
 	sum->wait_ms += (double)wait_ms(job, r);
 	while (class < CLUSTER_WAITS - 1 && wait_ms(job, r) >= wait_limits[class])
-		class++;
+		class ++;
 	sum->waits[class]++;
 }
 

@@ -38,8 +38,7 @@ int cluster_grid_open(const char *signals, const char *forecast, int64_t horizon
 
 	g->horizon_ms = horizon_ms;
 	if (signals_load(&g->truth, signals, err) || check_names(&g->truth, signals, err) ||
-	    signals_resample(&g->truth, SLOT_MS, &g->slots, err) ||
-	    outlook_open(&g->outlook, forecast, &g->slots, err))
+	    signals_resample(&g->truth, SLOT_MS, &g->slots, err) || outlook_open(&g->outlook, forecast, &g->slots, err))
 		return -1;
 	*ret = steal_ptr(g);
 	return 0;

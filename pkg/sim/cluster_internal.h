@@ -19,7 +19,7 @@ enum pod_phase { PHASE_WAITS, PHASE_STARTS, PHASE_RUNS, PHASE_SUCCEEDED, PHASE_F
 
 struct sim_pod {
 	enum pod_phase phase;
-	int32_t node;              /* NOBODY while it waits */
+	int32_t node;             /* NOBODY while it waits */
 	int64_t start_ms, end_ms; /* of running; TIME_NONE */
 	int64_t done_ms;          /* of its work by a checkpoint, before it started */
 };
@@ -32,7 +32,7 @@ struct sim_run {
 	bool let_go;       /* unsuspended */
 	bool finished, failed;
 	int active, succeeded, failures, restarts;
-	int64_t done_ms; /* of each pod's work, when the Job was last suspended */
+	int64_t done_ms;                     /* of each pod's work, when the Job was last suspended */
 	int64_t placed_ms, start_ms, end_ms; /* of the first pod's place, of its start, of the end; TIME_NONE */
 	bool waited;                         /* some pod found no room at once */
 	struct series_sum sum;
@@ -42,7 +42,11 @@ struct sim_run {
 struct machine {
 	bool up;
 	int64_t cpu_milli, memory_bytes; /* free */
-	VEC(struct pod_place { struct sim_job *job; int32_t pod; }) pods;
+	VEC(struct pod_place {
+		struct sim_job *job;
+		int32_t pod;
+	})
+	pods;
 };
 
 struct machines {
@@ -57,9 +61,9 @@ struct sim_job {
 	struct trace_job trace;
 	struct arena names; /* what never changes: names, UID, spec */
 	int64_t number;
-	size_t place;   /* in world.jobs */
-	int events;     /* that will come to it */
-	bool gone;      /* its CarbonAwareJob has been deleted */
+	size_t place; /* in world.jobs */
+	int events;   /* that will come to it */
+	bool gone;    /* its CarbonAwareJob has been deleted */
 	int64_t writes;
 	const struct object *caj, *job; /* as they are; NULL = there is none */
 	struct sim_run run[SERIES_SIDES];
@@ -68,13 +72,14 @@ struct sim_job {
 	const struct object *seen_caj, *seen_job;
 	struct plan_entry *plan;
 	VEC(struct pod_interval) lost_pods;
-	int64_t wake_ms; /* when it looks again; TIME_NONE */
+	int64_t wake_ms;    /* when it looks again; TIME_NONE */
 	bool seen, changed; /* in the last round */
 	bool watch_pending;
 	int failures; /* writes refused in a row */
 };
 
-struct operator {
+struct operator
+{
 	bool up;
 	int64_t up_since_ms;
 	int dies_at_write; /* 0 = no, 1 = before, 2 = after it was carried out */
@@ -83,7 +88,7 @@ struct operator {
 	uint64_t grid_changes;
 	struct translate_config config;
 	struct arena grid_arena, round_arena, scratch;
-	struct grid_view view; /* of the last round, */
+	struct grid_view view;                            /* of the last round, */
 	const struct object *borrowed[SIGNALS_MAX_ZONES]; /* and whom it borrows from */
 };
 
@@ -95,7 +100,7 @@ struct world {
 	struct event_queue events;
 	size_t job_events; /* of the queue */
 	struct trace_job next_job;
-	bool more; /* next_job is one */
+	bool more;                  /* next_job is one */
 	VEC(struct sim_job *) jobs; /* under way */
 	struct machines machines[SERIES_SIDES];
 	const struct node **nodes; /* as the API server has them */

@@ -166,12 +166,8 @@ int nodes_alike(struct cluster_nodes *ret, int64_t per_zone, const struct signal
 				 s->n_zones);
 	init(ret);
 	for (int z = 0; z < s->n_zones; z++) {
-		const struct spec spec = { STR("node"),
-					   (int16_t)z,
-					   NODES_DEFAULT_CORES,
-					   NODES_DEFAULT_GIB,
-					   NODES_DEFAULT_IDLE_W,
-					   NODES_DEFAULT_PEAK_W };
+		const struct spec spec = { STR("node"),       (int16_t)z,           NODES_DEFAULT_CORES,
+					   NODES_DEFAULT_GIB, NODES_DEFAULT_IDLE_W, NODES_DEFAULT_PEAK_W };
 
 		for (int64_t i = 1; i <= per_zone; i++)
 			add(ret, &spec, s, z * per_zone + i);

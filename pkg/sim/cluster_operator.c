@@ -286,7 +286,7 @@ static void schedule(struct world *w, struct sim_job *job, const struct caj_deci
 
 static void reconcile(struct world *w, struct sim_job *job)
 {
-	struct operator *o = &w->operator;
+	struct operator* o = & w->operator;
 	struct step s = { .w = w, .job = job };
 	bool again = true;
 
@@ -376,7 +376,7 @@ static void publish(struct world *w, struct round_job *jobs, struct sim_job **of
 			reconcile(w, of[i]);
 }
 
-static void give_back_regions(struct operator *o)
+static void give_back_regions(struct operator* o)
 {
 	for (size_t i = 0; i < ARRAY_LEN(o->borrowed); i++) {
 		object_unref(o->borrowed[i]);
@@ -386,7 +386,7 @@ static void give_back_regions(struct operator *o)
 
 static void look_at_grid(struct world *w)
 {
-	struct operator *o = &w->operator;
+	struct operator* o = & w->operator;
 
 	give_back_regions(o);
 	for (int z = 0; z < w->truth->n_zones; z++)
@@ -399,7 +399,7 @@ static void look_at_grid(struct world *w)
 
 void operator_round(struct world *w)
 {
-	struct operator *o = &w->operator;
+	struct operator* o = & w->operator;
 	_cleanup_free_ struct round_job *jobs = xcalloc(w->jobs.len + 1, sizeof(*jobs));
 	_cleanup_free_ struct sim_job **of = xcalloc(w->jobs.len + 1, sizeof(struct sim_job *));
 	_cleanup_free_ struct round_running *running = xcalloc(w->jobs.len + 1, sizeof(*running));
@@ -425,10 +425,10 @@ void operator_round(struct world *w)
 
 void operator_init(struct world *w)
 {
-	struct operator *o = &w->operator;
+	struct operator* o = & w->operator;
 
-	o->config = (struct translate_config){ NULL, MAX_FORECAST_AGE_MS, CARBON_ERROR_MG_PER_KWH,
-					       PRICE_ERROR_PERMILLE };
+	o->config =
+		(struct translate_config){ NULL, MAX_FORECAST_AGE_MS, CARBON_ERROR_MG_PER_KWH, PRICE_ERROR_PERMILLE };
 	arena_init(&o->grid_arena, 65536, ARENA_MAX);
 	arena_init(&o->round_arena, 65536, ARENA_MAX);
 	arena_init(&o->scratch, 65536, ARENA_MAX);
@@ -446,7 +446,7 @@ void operator_release(struct world *w)
 
 void operator_dies(struct world *w)
 {
-	struct operator *o = &w->operator;
+	struct operator* o = & w->operator;
 
 	if (!o->up)
 		return;
@@ -476,7 +476,7 @@ static int by_latest_start(const void *a, const void *b)
 /* Lists everything, plans, and looks at every job: those first whose latest start has passed. */
 void operator_comes_back(struct world *w)
 {
-	struct operator *o = &w->operator;
+	struct operator* o = & w->operator;
 	size_t n = w->jobs.len;
 	_cleanup_free_ struct sim_job **all = xcalloc(n + 1, sizeof(struct sim_job *));
 

@@ -14,8 +14,9 @@ int series_init(struct cluster_series *s, const struct signals *signals, struct 
 	size_t cells = (size_t)(n * signals->n_zones);
 
 	if (n * signals->n_zones > SERIES_MAX_CELLS)
-		return error_set(err, ERR_LIMIT, "the signals have %lld half hours in %d zones, more than %lld together",
-				 (long long)n, signals->n_zones, (long long)SERIES_MAX_CELLS);
+		return error_set(err, ERR_LIMIT,
+				 "the signals have %lld half hours in %d zones, more than %lld together", (long long)n,
+				 signals->n_zones, (long long)SERIES_MAX_CELLS);
 	*s = (struct cluster_series){
 		.start_ms = start_ms, .n = (int)n, .n_zones = signals->n_zones, .first = (int)n, .last = -1
 	};

@@ -128,7 +128,8 @@ static void annotate(struct sim_job *job, struct job *j, const char *key, const 
 static struct caj_limit limit_of(double value)
 {
 	return isnan(value) ? (struct caj_limit){ 0 }
-			    : (struct caj_limit){ true, true, (int32_t)CLAMP(llround(value * 1000), -2000000000, 2000000000) };
+			    : (struct caj_limit){ true, true,
+						  (int32_t)CLAMP(llround(value * 1000), -2000000000, 2000000000) };
 }
 
 static void fill_spec(const struct world *w, struct sim_job *job, struct caj_spec *s)
@@ -145,7 +146,8 @@ static void fill_spec(const struct world *w, struct sim_job *job, struct caj_spe
 		/* Users round up: a run that is a little longer than they said would be in danger. */
 		.expected_duration_ms = time_slot_ceil(t->duration_ms, SECOND_MS),
 		.safety_margin_ms = TIME_NONE,
-		.power_watts_per_pod = isnan(t->watts_per_pod) ? -1 : MAX(llround(t->watts_per_pod), t->watts_per_pod > 0),
+		.power_watts_per_pod =
+			isnan(t->watts_per_pod) ? -1 : MAX(llround(t->watts_per_pod), t->watts_per_pod > 0),
 		.home_region = w->truth->zones[t->zones[0]].name,
 		.relocate = others,
 		.n_relocate = t->n_zones - 1,
@@ -193,7 +195,7 @@ void server_submit(struct world *w, struct sim_job *job)
 static bool comes_to_nothing(struct world *w, struct sim_job *job, const struct object **place,
 			     const struct object *seen, enum write_result *ret)
 {
-	struct operator *o = &w->operator;
+	struct operator* o = & w->operator;
 
 	if (o->dies_at_write == 1) {
 		operator_dies(w);
@@ -286,7 +288,8 @@ static void confine(const struct world *w, struct sim_job *job, const struct pla
 		if (z >= 0)
 			r->allowed[z / 64] |= bit(z);
 	}
-	r->preferred = affinity->n_planned > 0 ? (int16_t)signals_zone(w->truth, str_from(affinity->planned[0])) : NOBODY;
+	r->preferred =
+		affinity->n_planned > 0 ? (int16_t)signals_zone(w->truth, str_from(affinity->planned[0])) : NOBODY;
 }
 
 /* Whether it starts in time, and if not, whose fault that is. */
@@ -305,7 +308,7 @@ static void check_start(struct world *w, struct sim_job *job)
 	/* What was suspended after it had started was in time once. */
 	if (w->now_ms <= latest_ms + CLUSTER_GRACE_MS || job->run[SERIES_OURS].start_ms != TIME_NONE)
 		return;
-	if (w->operator.up_since_ms > latest_ms)
+	if (w->operator.up_since_ms> latest_ms)
 		w->totals->late_outage++;
 	else
 		world_violation(w, CLUSTER_TOO_LATE, job);

@@ -105,9 +105,8 @@ int synthetic_new(const char *spec, const struct signals *signals, int64_t from_
 		double share = str_is(part[0], "mixed") ? mixed[k] : str_is(part[0], kinds[k].name);
 
 		if (share > 0)
-			s.streams[s.n_streams++] =
-				(struct stream){ &kinds[k], share * per_day, from_ms,
-						 (uint64_t)seed * 1000003u + (uint64_t)k };
+			s.streams[s.n_streams++] = (struct stream){ &kinds[k], share * per_day, from_ms,
+								    (uint64_t)seed * 1000003u + (uint64_t)k };
 	}
 	if (s.n_streams == 0)
 		return unknown_kind(part[0], err);
