@@ -17,6 +17,9 @@
 
 #define MICROS 6 /* places of a cost */
 
+/* Of a job whose duration is a year at most; more is nobody's record. */
+#define MAX_WORK_SECONDS (2 * INT64_C(31536000))
+
 /* ---- decode ---- */
 
 static const char *text(const struct json *parent, const char *key, size_t max, struct shared_texts *t)
@@ -131,6 +134,25 @@ static void runs_decode(const struct json *list, struct shared_texts *t, struct 
 	}
 }
 
+/* A region that nobody named is not lost: it is where the plan says. */
+static void ledger_decode(const struct json *j, struct shared_texts *t, struct caj_ledger *ret)
+{
+	int64_t work_s = 0;
+
+	*ret = (struct caj_ledger){ .since_ms = TIME_NONE };
+	if (!json_is_object(j))
+		return;
+	ret->begun = true;
+	if (json_i64(json_get(j, "workSeconds"), &work_s))
+		ret->work_ms = CLAMP(work_s, 0, MAX_WORK_SECONDS) * SECOND_MS;
+	ret->since_ms = time_of(j, "sinceTime");
+	ret->region = text(j, "region", MAX_NAME, t);
+	ret->parallelism = count(j, "parallelism");
+	ret->interruptions = count(j, "interruptions");
+	ret->moves = count(j, "moves");
+	(void)json_bool(json_get(j, "inPlace"), &ret->in_place);
+}
+
 static const struct caj_actual *actual_decode(const struct json *j, struct shared_texts *t)
 {
 	if (!json_is_object(j))
@@ -184,6 +206,8 @@ void caj_status_decode(const struct json *j, struct shared_texts *t, struct caj_
 	if (ret->job_name)
 		ret->job_uid = text(job, "uid", MAX_WORD, t);
 	ret->released_ms = time_of(j, "releasedTime");
+	ret->paused_ms = time_of(j, "pausedTime");
+	ledger_decode(json_get(j, "progress"), t, &ret->ledger);
 	ret->saved_carbon = text(saved, "carbon", MAX_COLUMN, t);
 	ret->saved_cost = text(saved, "cost", MAX_COLUMN, t);
 	(void)json_i64(json_get(j, "observedGeneration"), &ret->observed_generation);
@@ -317,6 +341,22 @@ static void put_runs(struct json_writer *w, const struct caj_status *s)
 	jw_end_array(w);
 }
 
+static void put_ledger(struct json_writer *w, const struct caj_ledger *l)
+{
+	if (!l->begun)
+		return;
+	jw_object(w, "progress");
+	jw_i64(w, "workSeconds", l->work_ms / SECOND_MS);
+	put_time(w, "sinceTime", l->since_ms);
+	put_text(w, "region", l->region);
+	jw_i64(w, "parallelism", l->parallelism);
+	jw_i64(w, "interruptions", l->interruptions);
+	jw_i64(w, "moves", l->moves);
+	if (l->in_place)
+		jw_bool(w, "inPlace", true);
+	jw_end_object(w);
+}
+
 static void put_actual(struct json_writer *w, const struct caj_actual *a)
 {
 	if (!a)
@@ -382,6 +422,8 @@ int caj_status_encode(const struct caj_status *s, struct buf *out, struct error 
 	put_options(&w, s);
 	put_job(&w, s);
 	put_time(&w, "releasedTime", s->released_ms);
+	put_time(&w, "pausedTime", s->paused_ms);
+	put_ledger(&w, &s->ledger);
 	put_runs(&w, s);
 	put_actual(&w, s->actual);
 	put_savings(&w, s->savings);
@@ -458,6 +500,7 @@ void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_
 	options_copy(from, a, ret);
 	ret->job_name = arena_strdup(a, from->job_name);
 	ret->job_uid = arena_strdup(a, from->job_uid);
+	ret->ledger.region = arena_strdup(a, from->ledger.region);
 	runs_copy(from, a, ret);
 	ret->actual = actual_copy(from->actual, a);
 	ret->savings = savings_copy(from->savings, a);

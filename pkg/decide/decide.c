@@ -501,8 +501,8 @@ static void note_unsuspended(struct ctx *c)
 		c->s->released_ms = c->s->estimated_start_ms = c->o->now_ms;
 		c->s->explanation = text;
 	}
-	cond(c, COND_RELEASED, true, "UnsuspendedByOther", text);
-	event(c, false, "UnsuspendedByOther", text);
+	cond(c, COND_RELEASED, true, CAJ_UNSUSPENDED_BY_OTHER, text);
+	event(c, false, CAJ_UNSUSPENDED_BY_OTHER, text);
 	c->d->check_job = true;
 }
 
@@ -534,7 +534,7 @@ static void decide_start_blocked(struct ctx *c)
  */
 static void decide_released_suspended(struct ctx *c, int64_t mark, int64_t recorded)
 {
-	bool by_other = has_reason(c, COND_RELEASED, "UnsuspendedByOther");
+	bool by_other = has_reason(c, COND_RELEASED, CAJ_UNSUSPENDED_BY_OTHER);
 
 	if (mark == recorded || by_other) {
 		const char *text =
@@ -567,7 +567,7 @@ static void decide_released(struct ctx *c)
 		decide_released_suspended(c, mark, recorded);
 		return;
 	}
-	if (mark < recorded && !has_reason(c, COND_RELEASED, "UnsuspendedByOther"))
+	if (mark < recorded && !has_reason(c, COND_RELEASED, CAJ_UNSUSPENDED_BY_OTHER))
 		note_unsuspended(c);
 	mirror_suspended(c, false);
 	watch_deadline(c, c->s->released_ms);

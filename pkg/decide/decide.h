@@ -43,8 +43,9 @@
 /* A release that was recorded but not carried out for so long no longer rests on a plan: hard limits are asked anew. */
 #define CAJ_RELEASE_VALID_MS (600 * SECOND_MS)
 
-/* Reason of condition Released. */
+/* Reasons of condition Released. */
 #define CAJ_OBSERVE_MODE "ObserveMode"
+#define CAJ_UNSUSPENDED_BY_OTHER "UnsuspendedByOther"
 
 /* Of the namespace (contracts 8). */
 struct caj_mode {
@@ -112,7 +113,14 @@ void caj_decide(const struct caj_observed *o, struct arena *arena, struct caj_de
 
 /* Waits for its start and may still be planned: it belongs into the planning round. */
 bool caj_is_pending(const struct carbonawarejob *caj, const struct job *job);
-/* Released and not ended: it holds its power. */
+/* Paused by its plan, and to be resumed. That is recorded before its Job is suspended. */
+bool caj_is_paused(const struct carbonawarejob *caj);
+/*
+ * Has begun, and its plan holds for what is left, which may be planned anew: it may pause or scale, and nobody has
+ * asked for it to run now. See decide/progress.h for what is left.
+ */
+bool caj_may_replan(const struct carbonawarejob *caj, const struct job *job);
+/* Released, not paused and not ended: it holds its power. */
 bool caj_is_running(const struct carbonawarejob *caj, const struct job *job);
 /* Its release was recorded in observe mode: by body_release_unmodified(), and where it runs is nobody's plan. */
 bool caj_is_unmodified(const struct carbonawarejob *caj);
