@@ -364,11 +364,13 @@ enum write_result server_job_ttl(struct world *w, struct sim_job *job, const str
 
 enum write_result server_delete_caj(struct world *w, struct sim_job *job, const struct object *seen)
 {
+	const struct sim_run *r = &job->run[SERIES_OURS];
 	enum write_result result;
 
 	if (comes_to_nothing(w, job, &job->caj, seen, &result))
 		return result;
-	if (!job->run[SERIES_OURS].finished)
+	/* One that never began may have been refused for good, by a hard limit. */
+	if (!r->finished && (r->let_go || !caj_is_finished(carbonawarejob_of(job->caj))))
 		world_violation(w, CLUSTER_LOST, job);
 	job->gone = true;
 	operator_forget(job);
