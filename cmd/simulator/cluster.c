@@ -237,6 +237,7 @@ static int print_json(const struct cluster_totals *t, struct error *err)
 	jw_object(&w, NULL);
 	jw_i64(&w, "jobs", t->jobs);
 	write_side(&w, NULL, t, &t->ours);
+	jw_i64(&w, "infeasible", t->infeasible);
 	jw_i64(&w, "refused", t->refused);
 	jw_i64(&w, "limit_unmet", t->limit_unmet);
 	jw_i64(&w, "unfinished", t->unfinished);

@@ -82,6 +82,7 @@ struct cluster_saving {
 
 struct cluster_totals {
 	int64_t jobs;
+	int64_t infeasible;           /* longer than their windows: they run at once, and are late */
 	int64_t refused, limit_unmet; /* never ran: the spec contradicts itself; no start met a hard limit */
 	int64_t unfinished;           /* still waited for room at the end */
 	struct cluster_side ours, baseline;

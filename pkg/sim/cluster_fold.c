@@ -188,6 +188,8 @@ void cluster_fold(struct world *w, struct sim_job *job)
 	} else {
 		t->cost_unknown++;
 	}
+	t->infeasible += job->trace.latest_finish_ms != TIME_NONE &&
+			 job->trace.earliest_ms + job->trace.duration_ms > job->trace.latest_finish_ms;
 	add_split(t, job);
 	count_late(t, job);
 	check_end(w, job, result);
