@@ -212,7 +212,7 @@ static void write_split(struct json_writer *w, const struct cluster_totals *t)
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		jw_object(w, names[i]);
 		write_figure(w, "carbon_g", t->split_jobs > 0, parts[i]->carbon, 3);
-		write_figure(w, "cost", t->split_jobs > 0, parts[i]->cost, 6);
+		write_figure(w, "cost", t->split_cost_jobs > 0, parts[i]->cost, 6);
 		jw_end_object(w);
 	}
 	jw_end_object(w);

@@ -88,7 +88,7 @@ struct cluster_totals {
 	struct cluster_side ours, baseline;
 	int64_t carbon_unknown, cost_unknown; /* jobs */
 	/* By the operator's own accounts (status.savings), where it has all parts. */
-	int64_t split_jobs;
+	int64_t split_jobs, split_cost_jobs;
 	struct cluster_saving time, place, forecast_error, split_total;
 	int64_t late_no_room, late_outage; /* starts after the latest start that nobody broke a promise with */
 	int64_t violations[CLUSTER_VIOLATIONS];

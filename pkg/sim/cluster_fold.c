@@ -96,26 +96,28 @@ static int64_t scaled(int64_t value, double by)
 	return decimal_from_double((double)value * by, 0);
 }
 
+/* What one of the parts rests on a missing value for is left out of all of them. */
 static void add_split(struct cluster_totals *t, const struct sim_job *job)
 {
 	const struct caj_savings *s = &job->savings;
 	const struct caj_saving *parts[] = { &s->time, &s->place, &s->forecast_error, &s->total };
 	struct cluster_saving *sums[] = { &t->time, &t->place, &t->forecast_error, &t->split_total };
+	bool carbon = s->present, cost = s->present;
 	double watts = job->trace.watts_per_pod, said, by = 1;
 
-	if (!s->present)
-		return;
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		if (!parts[i]->carbon_known)
-			return;
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		carbon &= parts[i]->carbon_known;
+		cost &= parts[i]->cost_known;
+	}
 	/* Specs have whole watts, and all figures are in proportion to them. */
 	said = (double)carbonawarejob_of(job->caj)->spec.power_watts_per_pod;
 	if (said > 0 && watts > 0)
 		by = watts / said;
-	t->split_jobs++;
+	t->split_jobs += carbon;
+	t->split_cost_jobs += cost;
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-		sums[i]->carbon += scaled(parts[i]->carbon_milligrams, by);
-		sums[i]->cost += parts[i]->cost_known ? scaled(parts[i]->cost_micros, by) : 0;
+		sums[i]->carbon += carbon ? scaled(parts[i]->carbon_milligrams, by) : 0;
+		sums[i]->cost += cost ? scaled(parts[i]->cost_micros, by) : 0;
 	}
 }
 

@@ -70,6 +70,7 @@ struct sim_job {
 	struct caj_savings savings; /* the last that the status said */
 	/* the operator's */
 	const struct object *seen_caj, *seen_job;
+	bool over; /* by what it has seen */
 	struct plan_entry *plan;
 	VEC(struct pod_interval) lost_pods;
 	int64_t wake_ms;    /* when it looks again; TIME_NONE */

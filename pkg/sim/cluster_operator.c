@@ -66,6 +66,7 @@ static void see(struct sim_job *job)
 	object_unref(job->seen_job);
 	job->seen_caj = object_ref(job->caj);
 	job->seen_job = object_ref(job->job);
+	job->over = caj_is_finished(carbonawarejob_of(job->caj));
 }
 
 static void catch_up(struct world *w, struct sim_job *job)
@@ -331,7 +332,7 @@ static void gather(struct world *w, struct round_job *jobs, struct sim_job **of,
 		struct caj_refusal refusal = { 0 };
 		struct caj_timing timing;
 
-		if (!job->seen_caj || !job->seen_job || job->gone)
+		if (!job->seen_caj || !job->seen_job || job->over || job->gone)
 			continue;
 		const struct carbonawarejob *caj = carbonawarejob_of(job->seen_caj);
 		const struct job *j = job_of(job->seen_job);

@@ -118,36 +118,54 @@ static void y_axis(FILE *out, const struct range *r, const char *unit)
 	}
 }
 
-/* Hours and days that are whole, at most six. */
-static int64_t time_step(int64_t span_ms)
-{
-	static const int64_t steps[] = {
-		HOUR_MS,    3 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS, DAY_MS,       2 * DAY_MS,
-		5 * DAY_MS, 10 * DAY_MS, 30 * DAY_MS, 61 * DAY_MS,  122 * DAY_MS, 366 * DAY_MS
-	};
+struct span {
+	int64_t start_ms, end_ms;
+};
 
-	for (size_t i = 0; i < ARRAY_LEN(steps); i++)
-		if (span_ms / steps[i] <= 6)
-			return steps[i];
-	return span_ms / 6 + 1;
+/* chars of the time from `from` on: "02-09" of a day, "07:00" of an hour, "2023-02" of a month. */
+static void x_tick(FILE *out, const struct span *s, int64_t t, int from, int chars)
+{
+	double x = LEFT + (PLOT_WIDTH - LEFT - RIGHT) * (double)(t - s->start_ms) / (double)(s->end_ms - s->start_ms);
+	char text[TIME_TEXT];
+
+	(void)fprintf(out,
+		      "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>"
+		      "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%.*s</text>\n",
+		      x, x, HEIGHT - BOTTOM, HEIGHT - BOTTOM + 4, x, HEIGHT - 7, x > PLOT_WIDTH - 30 ? "end" : "middle",
+		      chars, time_format(t, text) + from);
+}
+
+/* The first of each month, or of every second, third, ... of them, so that there are six at most. */
+static void month_axis(FILE *out, const struct span *s)
+{
+	int months = (int)((s->end_ms - s->start_ms) / (30 * DAY_MS)), every = months / 6 + 1, y, m, d;
+
+	time_civil_from_days(time_slot_floor(s->start_ms, DAY_MS) / DAY_MS, &y, &m, &d);
+	for (int k = y * 12 + m - 1;; k++) {
+		int64_t t = time_days_from_civil(k / 12, k % 12 + 1, 1) * DAY_MS;
+
+		if (t > s->end_ms)
+			return;
+		if (t >= s->start_ms && k % every == 0)
+			x_tick(out, s, t, 0, 7);
+	}
 }
 
 static void x_axis(FILE *out, int64_t start_ms, int64_t end_ms)
 {
-	int64_t step_ms = time_step(end_ms - start_ms);
+	static const int64_t steps[] = { HOUR_MS, 3 * HOUR_MS, 6 * HOUR_MS, 12 * HOUR_MS,
+					 DAY_MS,  2 * DAY_MS,  5 * DAY_MS,  10 * DAY_MS };
+	const struct span s = { start_ms, end_ms };
+	size_t i = 0;
 
-	for (int64_t t = time_slot_ceil(start_ms, step_ms); t <= end_ms; t += step_ms) {
-		double x = LEFT + (PLOT_WIDTH - LEFT - RIGHT) * (double)(t - start_ms) / (double)(end_ms - start_ms);
-		char text[TIME_TEXT];
-
-		(void)time_format(t, text);
-		/* "02-09" of days, "07:00" of hours. */
-		(void)fprintf(out,
-			      "<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>"
-			      "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"%s\">%.5s</text>\n",
-			      x, x, HEIGHT - BOTTOM, HEIGHT - BOTTOM + 4, x, HEIGHT - 7,
-			      x > PLOT_WIDTH - 30 ? "end" : "middle", text + (step_ms < DAY_MS ? 11 : 5));
+	while (i < ARRAY_LEN(steps) && (end_ms - start_ms) / steps[i] > 6)
+		i++;
+	if (i == ARRAY_LEN(steps)) {
+		month_axis(out, &s);
+		return;
 	}
+	for (int64_t t = time_slot_ceil(start_ms, steps[i]); t <= end_ms; t += steps[i])
+		x_tick(out, &s, t, steps[i] < DAY_MS ? 11 : 5, 5);
 }
 
 static void line(FILE *out, const char *class, const struct range *r, const double *y, int n)

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "sim/cluster_plot.h"
 
-#define MAX_POINTS 480
+#define MAX_POINTS 400
 #define MAX_BARS 24
 
 static const char style[] =
@@ -27,6 +27,7 @@ static const char style[] =
 	"font-size:.84rem;display:block}.bad{color:var(--bad)}.good{color:var(--good)}"
 	"svg{width:100%;height:auto;display:block}svg text{fill:var(--soft);font-size:12px}"
 	"svg .value{font-size:10px}svg line.grid{stroke:var(--rule);stroke-width:1}"
+	".all{grid-column:1/-1}.tile b.soft{font-size:1.15rem}"
 	"svg .line{fill:none;stroke-width:1.4;stroke-linejoin:round}"
 	".line.ours{stroke:var(--ours)}.line.base{stroke:var(--base);stroke-dasharray:4 2}"
 	"rect.ours{fill:var(--ours)}rect.base{fill:var(--base)}"
@@ -53,7 +54,9 @@ static void saved_tile(FILE *out, const char *what, const char *unit, bool known
 	char a[PLOT_NUMBER], b[PLOT_NUMBER];
 
 	if (isnan(saved)) {
-		(void)fprintf(out, "<div class=\"card tile\"><b>not available</b><span>%s</span></div>\n", what);
+		(void)fprintf(out,
+			      "<div class=\"card tile\"><b class=\"soft\">not available</b><span>%s</span></div>\n",
+			      what);
 		return;
 	}
 	(void)fprintf(out,
@@ -102,58 +105,97 @@ static void tiles(const struct report *r, FILE *out)
 
 struct binned {
 	int n;
-	int64_t step_ms;
+	int64_t start_ms, step_ms;
+	const char *point;
 	double *power[SERIES_SIDES], *intensity[SERIES_SIDES]; /* kW; g/kWh, NAN where next to nothing ran */
 };
 
+/* Hours and days that are whole, so that no rhythm of the day comes out as a longer one. */
+static const struct {
+	int slots;
+	const char *name;
+} points[] = {
+	{ 1, "half an hour" }, { 2, "an hour" }, { 4, "2 hours" }, { 6, "3 hours" },  { 12, "6 hours" },
+	{ 24, "12 hours" },    { 48, "a day" },  { 96, "2 days" }, { 336, "a week" },
+};
+
+static void bin_side(const struct cluster_series *s, enum series_side side, int first, int per, struct binned *b)
+{
+	b->power[side] = xcalloc((size_t)b->n + 1, sizeof(double));
+	b->intensity[side] = xcalloc((size_t)b->n + 1, sizeof(double));
+	for (int i = 0; i < b->n; i++) {
+		int from = MAX(first + i * per, s->first), to = MIN(first + (i + 1) * per, s->last + 1);
+		double wh = 0, grams = 0;
+
+		for (int z = 0; z < s->n_zones; z++)
+			for (int k = from; k < to; k++) {
+				wh += s->side[side].energy_wh[series_cell(s, z, k)];
+				grams += s->side[side].carbon_g[series_cell(s, z, k)];
+			}
+		b->power[side][i] = to > from ? 2 * wh / (to - from) / 1000 : NAN;
+		b->intensity[side][i] = wh > 1 ? 1000 * grams / wh : NAN;
+	}
+}
+
 static void bin(const struct cluster_series *s, struct binned *b)
 {
-	int slots = MAX(s->last - s->first + 1, 0), per = MAX((slots + MAX_POINTS - 1) / MAX_POINTS, 1);
+	size_t i = 0;
 
-	b->n = (slots + per - 1) / per;
-	b->step_ms = per * SLOT_MS;
-	for (int side = 0; side < SERIES_SIDES; side++) {
-		b->power[side] = xcalloc((size_t)b->n + 1, sizeof(double));
-		b->intensity[side] = xcalloc((size_t)b->n + 1, sizeof(double));
-		for (int i = 0; i < b->n; i++) {
-			int from = s->first + i * per, to = MIN(from + per, s->last + 1);
-			double wh = 0, grams = 0;
+	while (i + 1 < ARRAY_LEN(points) && (s->last - s->first) / points[i].slots >= MAX_POINTS)
+		i++;
+	int per = points[i].slots;
+	int64_t start_ms = time_slot_floor(s->start_ms + s->first * SLOT_MS, per * SLOT_MS);
+	int first = (int)((start_ms - s->start_ms) / SLOT_MS);
 
-			for (int z = 0; z < s->n_zones; z++)
-				for (int k = from; k < to; k++) {
-					wh += s->side[side].energy_wh[series_cell(s, z, k)];
-					grams += s->side[side].carbon_g[series_cell(s, z, k)];
-				}
-			b->power[side][i] = 2 * wh / (to - from) / 1000;
-			b->intensity[side][i] = wh > 1 ? 1000 * grams / wh : NAN;
-		}
-	}
+	*b = (struct binned){ .start_ms = start_ms, .step_ms = per * SLOT_MS, .point = points[i].name };
+	b->n = s->last < s->first ? 0 : (s->last - first) / per + 1;
+	for (int side = 0; side < SERIES_SIDES; side++)
+		bin_side(s, (enum series_side)side, first, per, b);
 }
 
 static void over_time(const struct report *r, FILE *out)
 {
-	const struct cluster_series *s = r->series;
-	int64_t start_ms = s->start_ms + s->first * SLOT_MS;
 	struct binned b;
-	char step[TIME_TEXT];
 
-	bin(s, &b);
+	bin(r->series, &b);
 	(void)fprintf(out, "<figure class=\"card\"><h2>Power</h2>%s", legend);
 	plot_lines(out, "Power over time, with and without Loadshift", "kW", b.power[SERIES_OURS],
-		   b.power[SERIES_BASELINE], b.n, start_ms, b.step_ms);
+		   b.power[SERIES_BASELINE], b.n, b.start_ms, b.step_ms);
 	(void)fprintf(out,
 		      "<figcaption>Above idle, of all zones together; a point is the mean of %s, times are "
 		      "UTC.</figcaption></figure>\n",
-		      time_format_duration(b.step_ms, step));
+		      b.point);
 	(void)fprintf(out, "<figure class=\"card\"><h2>Carbon of what ran</h2>%s", legend);
 	plot_lines(out, "Carbon intensity of the energy used, with and without Loadshift", "g/kWh",
-		   b.intensity[SERIES_OURS], b.intensity[SERIES_BASELINE], b.n, start_ms, b.step_ms);
+		   b.intensity[SERIES_OURS], b.intensity[SERIES_BASELINE], b.n, b.start_ms, b.step_ms);
 	(void)fprintf(out, "<figcaption>Grams for each kilowatt hour that was used, when and where it was "
 			   "used.</figcaption></figure>\n");
 	for (int side = 0; side < SERIES_SIDES; side++) {
 		free(b.power[side]);
 		free(b.intensity[side]);
 	}
+}
+
+#define DAY_SLOTS 48
+
+/* What time of the day work has moved to. */
+static void over_the_day(const struct report *r, FILE *out)
+{
+	const struct cluster_series *s = r->series;
+	double power[SERIES_SIDES][DAY_SLOTS] = { { 0 } };
+	int days = MAX((s->last - s->first + DAY_SLOTS) / DAY_SLOTS, 1);
+
+	for (int side = 0; side < SERIES_SIDES; side++)
+		for (int k = s->first; k <= s->last; k++) {
+			int64_t of_day = (s->start_ms + k * SLOT_MS) % DAY_MS / SLOT_MS;
+
+			for (int z = 0; z < s->n_zones; z++)
+				power[side][of_day] += 2 * s->side[side].energy_wh[series_cell(s, z, k)] / 1000 / days;
+		}
+	(void)fprintf(out, "<figure class=\"card\"><h2>The mean day</h2>%s", legend);
+	plot_lines(out, "Mean power by time of day, with and without Loadshift", "kW", power[SERIES_OURS],
+		   power[SERIES_BASELINE], DAY_SLOTS, 0, SLOT_MS);
+	(void)fprintf(out, "<figcaption>Mean power by time of day, UTC.</figcaption></figure>\n");
 }
 
 struct zone_sum {
@@ -237,7 +279,8 @@ static void split(const struct report *r, FILE *out)
 		{ "by time", "at home, but later", &t->time },
 		{ "by place", "in another zone", &t->place },
 		{ "in all", "the two together", &t->split_total },
-		{ "of that, not expected", "what the forecast had wrong; may be negative", &t->forecast_error },
+		{ "of that, not expected", "less what the plans promised: the forecast's error, lost pods, full nodes",
+		  &t->forecast_error },
 	};
 	char a[PLOT_NUMBER], b[PLOT_NUMBER];
 
@@ -247,8 +290,9 @@ static void split(const struct report *r, FILE *out)
 		(void)fprintf(out,
 			      "<tr><td>%s<br><span class=\"soft\">%s</span></td><td class=\"n\">%s</td>"
 			      "<td class=\"n\">%s</td></tr>\n",
-			      rows[i].name, rows[i].means, plot_number((double)rows[i].s->carbon / 1e6, a),
-			      plot_number((double)rows[i].s->cost / 1e6, b));
+			      rows[i].name, rows[i].means,
+			      plot_number(t->split_jobs ? (double)rows[i].s->carbon / 1e6 : NAN, a),
+			      plot_number(t->split_cost_jobs ? (double)rows[i].s->cost / 1e6 : NAN, b));
 	(void)fprintf(out,
 		      "</table></div><p class=\"soft\">By the operator's own accounts of %lld jobs (status.savings), "
 		      "each against its own run at once at home. The figures on top are measured apart, against the "
@@ -329,7 +373,7 @@ static void input(const struct report *r, FILE *out)
 	const struct cluster_totals *t = r->totals;
 	char text[96];
 
-	(void)fprintf(out, "<section class=\"card\"><h2>Input</h2><div class=\"wide\"><table>\n");
+	(void)fprintf(out, "<section class=\"card all\"><h2>Input</h2><div class=\"wide\"><table>\n");
 	given(out, "signals", r->signals);
 	given(out, "jobs", r->jobs);
 	given(out, "forecast", r->forecast);
@@ -345,6 +389,13 @@ static void input(const struct report *r, FILE *out)
 	(void)fprintf(out, "</table></div></section>\n");
 }
 
+static void left_out(FILE *out, const char *what, int64_t jobs, int64_t of)
+{
+	if (jobs > 0)
+		(void)fprintf(out, "<p>%s %lld jobs ran when no %s was recorded: the figure is without them.</p>\n",
+			      jobs == of ? "All" : "Of all,", (long long)jobs, what);
+}
+
 static void footer(const struct report *r, FILE *out)
 {
 	const struct cluster_totals *t = r->totals;
@@ -355,12 +406,8 @@ static void footer(const struct report *r, FILE *out)
 		"Kubernetes is modelled. Carbon is location-based, average and attributional: what the grid "
 		"emitted on average for the energy that these jobs used. It is neither avoided emissions nor an "
 		"offset. Energy is that of the pods, above what the nodes draw idle, lost work included.</p>\n");
-	if (t->carbon_unknown || t->cost_unknown)
-		(void)fprintf(
-			out,
-			"<p>%lld jobs ran when the carbon was not recorded, and %lld when the price was not: they "
-			"are left out of that figure.</p>\n",
-			(long long)t->carbon_unknown, (long long)t->cost_unknown);
+	left_out(out, "carbon", t->carbon_unknown, t->jobs);
+	left_out(out, "price", t->cost_unknown, t->jobs);
 	(void)fprintf(out, "<p>Grid data: ");
 	if (r->attribution) {
 		plot_escape(r->attribution, out);
@@ -391,8 +438,9 @@ void report_write(const struct report *r, FILE *out)
 	tiles(r, out);
 	(void)fprintf(out, "<div class=\"grid\">\n");
 	over_time(r, out);
-	by_zone(r, out);
+	over_the_day(r, out);
 	waits(r, out);
+	by_zone(r, out);
 	split(r, out);
 	faults(r, out);
 	promises(r, out);

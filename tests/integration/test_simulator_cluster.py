@@ -125,7 +125,7 @@ def check_page(html: str) -> Page:
     page.feed(html)
     page.close()
     assert page.open == []
-    assert page.tags.count("svg") == 4 and not {"script", "link", "img", "iframe"} & set(page.tags)
+    assert page.tags.count("svg") == 5 and not {"script", "link", "img", "iframe"} & set(page.tags)
     assert "http" not in html and "url(" not in html and "@import" not in html
     assert "nan" not in re.sub(r"[a-z]nan|nan[a-z]", "", page.text)
     for said in ("location-based, average and attributional", "neither avoided emissions nor an offset", "baseline"):
