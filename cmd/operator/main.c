@@ -19,6 +19,7 @@ struct options {
 	char *default_region;
 	int default_mode;
 	int64_t max_forecast_age_ms;
+	int64_t max_releases_per_slot;
 	int64_t workers, qps, burst;
 	int64_t lease_duration_ms, lease_renew_ms, lease_retry_ms;
 	bool grid_disabled;
@@ -56,6 +57,8 @@ static const struct config_option options_table[] = {
 	  .help = "act or observe (run at once, show the plan), for namespaces without label loadshift.io/mode" },
 	OPTION("maxForecastAge", CONFIG_DURATION, max_forecast_age_ms, "6h", MINUTE_MS, 7 * DAY_MS,
 	       "grid data fetched longer ago count as unknown"),
+	OPTION("maxReleasesPerSlot", CONFIG_INT, max_releases_per_slot, "0", 0, 1000000,
+	       "jobs planned to start in one half hour, all together, against stampedes; 0 = no limit"),
 	OPTION("workers", CONFIG_INT, workers, "4", 1, 64, "reconcilers of CarbonAwareJobs at once"),
 	OPTION("qps", CONFIG_INT, qps, "50", 0, 10000, "requests a second to the API server; 0 = no limit of ours"),
 	OPTION("burst", CONFIG_INT, burst, "100", 1, 20000, "requests at once above that"),
@@ -132,6 +135,7 @@ static struct manager_config to_config(const struct options *o, const struct lis
 		.default_region = o->default_region,
 		.observe_by_default = o->default_mode == 1,
 		.max_forecast_age_ms = o->max_forecast_age_ms,
+		.max_releases_per_slot = (int32_t)o->max_releases_per_slot,
 		.workers = (int)o->workers,
 		.qps = o->qps,
 		.burst = o->burst,

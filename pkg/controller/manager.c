@@ -357,6 +357,7 @@ int manager_new(const struct manager_config *cfg, struct manager **ret, struct e
 		.max_forecast_age_ms = cfg->max_forecast_age_ms,
 		.carbon_error_mg_per_kwh = CARBON_ERROR_MG_PER_KWH,
 		.price_error_permille = PRICE_ERROR_PERMILLE,
+		.max_releases_per_slot = cfg->max_releases_per_slot,
 	};
 	if (start(o, err)) {
 		manager_free(o);

@@ -41,21 +41,19 @@ static bool gather_one(struct context *ctx, const struct carbonawarejob *caj, co
 	struct caj_refusal refusal = { 0 };
 	struct caj_timing timing;
 
-	if (!job)
+	if (!job || caj_is_finished(caj))
 		return false;
-	if (caj_is_running(caj, job)) {
-		g->n_running++;
+	context_timing(ctx, caj, &timing, &refusal);
+	bool pending = caj_is_pending(caj, job), begun = caj_may_replan(caj, job) && caj_is_flexible(caj, &timing);
+	g->n_running += caj_is_running(caj, job);
+	if (!begun && (caj_is_running(caj, job) || caj_is_paused(caj))) {
 		if (!holds_power(caj, job))
 			return false;
-		context_timing(ctx, caj, &timing, &refusal);
 		g->running[g->n_holding++] = (struct round_running){ caj, job, timing };
 		return keep(g, object);
 	}
-	if (!caj_is_pending(caj, job) || !cstr_eq(object->meta.owner.uid, caj->obj.meta.uid) ||
+	if (!(pending || begun) || refusal.reason || !cstr_eq(object->meta.owner.uid, caj->obj.meta.uid) ||
 	    !object_owned_by(object, "loadshift.io", "CarbonAwareJob"))
-		return false;
-	context_timing(ctx, caj, &timing, &refusal);
-	if (refusal.reason)
 		return false;
 	g->pending[g->n_pending++] = (struct round_job){
 		.caj = caj,
@@ -95,10 +93,29 @@ static void gathered_release(struct gathered *g)
 	object_list_release(&g->cajs);
 }
 
+/* Placing jobs together ends after so much processor time, and so much more for each of them. */
+#define TOGETHER_US 100000
+#define TOGETHER_US_PER_JOB 90
+#define TOGETHER_MAX_US 1000000
+
 struct decisions {
 	const struct grid_view *view;
+	int64_t until_us; /* processor time of this thread */
 	bool any;
 };
+
+static int64_t thread_us(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+static bool out_of_time(void *arg)
+{
+	return thread_us() > ((const struct decisions *)arg)->until_us;
+}
 
 /*
  * Every new or changed decision is written down with what it rested on, so that anybody with the providers' answers can
@@ -181,12 +198,15 @@ int64_t plan_round(struct context *ctx, struct arena *arena)
 	const struct grid_view *v = &grid->view;
 	struct decisions decisions = { .view = v };
 	gather(ctx, arena, &g);
+	decisions.until_us =
+		thread_us() + MIN(TOGETHER_US + (int64_t)g.n_pending * TOGETHER_US_PER_JOB, TOGETHER_MAX_US);
 	round_plan(&(struct round_input){ .view = v,
 					  .grid_version = changes,
 					  .jobs = g.pending,
 					  .n_jobs = g.n_pending,
 					  .running = g.running,
 					  .n_running = g.n_holding,
+					  .out_of_time = out_of_time,
 					  .decided = log_decision,
 					  .arg = &decisions },
 		   arena);

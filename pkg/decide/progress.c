@@ -19,6 +19,17 @@ int64_t caj_work_ms(const struct caj_spec *spec, int32_t n, int64_t time_ms)
 	return i64_mul_div(MAX(time_ms, 0), speed_permille(s, n), speed_permille(s, s->max));
 }
 
+int64_t caj_time_for_work_ms(const struct caj_spec *spec, int32_t n, int64_t work_ms)
+{
+	const struct caj_scale *s = &spec->scale;
+	int64_t time_ms;
+
+	if (!s->set || n <= 0 || n >= s->max)
+		return MAX(work_ms, 0);
+	time_ms = i64_mul_div(MAX(work_ms, 0), speed_permille(s, s->max), speed_permille(s, n));
+	return time_ms + (caj_work_ms(spec, n, time_ms) < work_ms);
+}
+
 /* Where the plan has it now, or had it last. */
 static const char *planned_region(const struct caj_status *s, int64_t now_ms)
 {

@@ -31,5 +31,7 @@ void caj_progress(const struct carbonawarejob *caj, const struct job *job, int64
 
 /* Work that n pods do in that time, as time at full parallelism. */
 int64_t caj_work_ms(const struct caj_spec *spec, int32_t n, int64_t time_ms);
+/* Time that n pods take for that work, rounded up. */
+int64_t caj_time_for_work_ms(const struct caj_spec *spec, int32_t n, int64_t work_ms);
 
 #endif

@@ -16,7 +16,8 @@
 
 #include "decide/plan.h"
 
-/* A job that waits: caj_is_pending(), accepted, with a Job of its own. */
+/* A job that is accepted, with a Job of its own, and waits: caj_is_pending(); or has begun, and what is left of it may
+ * be planned anew: caj_may_replan() and caj_is_flexible(). */
 struct round_job {
 	/* Given, and borrowed. */
 	const struct carbonawarejob *caj;
@@ -31,10 +32,10 @@ struct round_job {
 
 	struct caj_place place; /* the round's own, like what follows */
 	uint64_t basis;
-	bool settled;
+	bool begun, settled;
 };
 
-/* A job that has been released and not ended, and can start: it holds its power. */
+/* Any other job that has been released and not ended, and can start: it holds its power. */
 struct round_running {
 	const struct carbonawarejob *caj;
 	const struct job *job;
@@ -45,7 +46,7 @@ struct round_running {
 struct round_decision {
 	const struct round_job *job;
 	const struct planner_job *asked;
-	const struct planner_result *found;
+	const struct planner_result *found; /* of a plan in segments the choice is all of them together */
 };
 
 struct round_input {
@@ -55,6 +56,11 @@ struct round_input {
 	size_t n_jobs;
 	const struct round_running *running;
 	size_t n_running;
+	/*
+	 * Asked now and then while jobs that stand in each other's way are placed together: true ends that. NULL =
+	 * never, then the number of steps does.
+	 */
+	bool (*out_of_time)(void *arg);
 	void (*decided)(void *arg, const struct round_decision *d); /* may be NULL */
 	void *arg;
 };

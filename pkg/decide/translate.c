@@ -488,6 +488,11 @@ int32_t caj_pods(const struct job *job)
 	return job->completions > 0 ? MIN(pods, job->completions) : pods;
 }
 
+int32_t caj_full_pods(const struct caj_spec *spec, const struct job *job)
+{
+	return spec->scale.set ? spec->scale.max : caj_pods(job);
+}
+
 static struct planner_limit limit(const struct caj_limit *l)
 {
 	return (struct planner_limit){
@@ -510,7 +515,7 @@ void caj_to_planner(const struct grid_view *v, const struct carbonawarejob *caj,
 		.earliest_ms = t->earliest_ms,
 		.latest_start_ms = t->latest_start_ms,
 		.duration_ms = MAX(t->duration_ms, 1),
-		.power_milliwatts = caj_pod_milliwatts(s, &job->template.requests, &power) * caj_pods(job),
+		.power_milliwatts = caj_pod_milliwatts(s, &job->template.requests, &power) * caj_full_pods(s, job),
 		.spread_ms = t->spread_ms,
 		.weight_carbon = s->weights.carbon,
 		.weight_cost = s->weights.cost,

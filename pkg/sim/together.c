@@ -120,9 +120,10 @@ static bool is_late(void *arg)
 
 static void improve(struct joint *j, double until_ms)
 {
-	while (!is_late(&until_ms) &&
-	       (joint_without_room(j) || joint_objective(j) - joint_bound(j) > CLOSE_ENOUGH * fabs(joint_bound(j))))
-		joint_improve(j, 1, is_late, &until_ms);
+	do {
+		joint_improve(j, 1, is_late, &until_ms); /* there is no bound before the first step */
+	} while (!is_late(&until_ms) &&
+		 (joint_without_room(j) || joint_objective(j) - joint_bound(j) > CLOSE_ENOUGH * fabs(joint_bound(j))));
 }
 
 static void take_segments(struct member *m, const struct planner_segment *segments, int n)
