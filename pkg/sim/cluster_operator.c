@@ -336,13 +336,12 @@ static void gather(struct world *w, struct round_job *jobs, struct sim_job **of,
 			continue;
 		const struct carbonawarejob *caj = carbonawarejob_of(job->seen_caj);
 		const struct job *j = job_of(job->seen_job);
-		bool pending = caj_is_pending(caj, j);
-		if (!pending && !(caj_is_running(caj, j) && holds_power(caj, j)))
-			continue;
 		caj_timing(caj, caj->obj.meta.creation_ms, TIME_NONE, &timing, &refusal);
-		if (!pending) {
-			running[(*n_running)++] = (struct round_running){ caj, j, timing };
-		} else if (!refusal.reason) {
+		bool begun = caj_may_replan(caj, j) && caj_is_flexible(caj, &timing);
+		if (!begun && (caj_is_running(caj, j) || caj_is_paused(caj))) {
+			if (holds_power(caj, j))
+				running[(*n_running)++] = (struct round_running){ caj, j, timing };
+		} else if ((caj_is_pending(caj, j) || begun) && !refusal.reason) {
 			of[*n] = job;
 			jobs[(*n)++] =
 				(struct round_job){ .caj = caj, .job = j, .timing = timing, .earlier = job->plan };
@@ -428,8 +427,11 @@ void operator_init(struct world *w)
 {
 	struct operator* o = & w->operator;
 
-	o->config =
-		(struct translate_config){ NULL, MAX_FORECAST_AGE_MS, CARBON_ERROR_MG_PER_KWH, PRICE_ERROR_PERMILLE };
+	o->config = (struct translate_config){
+		.max_forecast_age_ms = MAX_FORECAST_AGE_MS,
+		.carbon_error_mg_per_kwh = CARBON_ERROR_MG_PER_KWH,
+		.price_error_permille = PRICE_ERROR_PERMILLE,
+	};
 	arena_init(&o->grid_arena, 65536, ARENA_MAX);
 	arena_init(&o->round_arena, 65536, ARENA_MAX);
 	arena_init(&o->scratch, 65536, ARENA_MAX);

@@ -48,6 +48,8 @@ static void cut_times(struct caj_status *s)
 	s->latest_start_ms = whole(s->latest_start_ms);
 	s->estimated_start_ms = whole(s->estimated_start_ms);
 	s->released_ms = whole(s->released_ms);
+	s->paused_ms = whole(s->paused_ms);
+	s->ledger.since_ms = whole(s->ledger.since_ms);
 	s->baseline.start_ms = whole(s->baseline.start_ms);
 	for (int i = 0; i < s->plan.n_segments; i++) {
 		s->plan.segments[i].start_ms = whole(s->plan.segments[i].start_ms);
@@ -179,10 +181,14 @@ void server_submit(struct world *w, struct sim_job *job)
 		.deletion_ms = TIME_NONE,
 	};
 	fill_spec(w, job, &caj.spec);
-	caj.status = (struct caj_status){ .deadline_ms = TIME_NONE,
-					  .latest_start_ms = TIME_NONE,
-					  .estimated_start_ms = TIME_NONE,
-					  .released_ms = TIME_NONE };
+	caj.status = (struct caj_status){
+		.deadline_ms = TIME_NONE,
+		.latest_start_ms = TIME_NONE,
+		.estimated_start_ms = TIME_NONE,
+		.released_ms = TIME_NONE,
+		.paused_ms = TIME_NONE,
+		.ledger = { .since_ms = TIME_NONE },
+	};
 	put(w, job, &job->caj, new_caj(job, &caj, &caj.status));
 }
 
