@@ -35,6 +35,12 @@
 #define ANNOTATION_RUN_NOW "loadshift.io/run-now"
 #define ANNOTATION_NOT_BEFORE "loadshift.io/not-before"
 #define ANNOTATION_RELEASED "loadshift.io/released" /* on the Job, set in the release patch: status.releasedTime */
+#define ANNOTATION_PAUSED "loadshift.io/paused"     /* on the Job, set in the patch that pauses it: status.pausedTime */
+#define ANNOTATION_PARALLELISM "loadshift.io/parallelism" /* on the Job: the one that we have set last */
+/* On the Job: where its affinity sends it, see caj_placed_of() in decide/translate.h. */
+#define ANNOTATION_PLACED "loadshift.io/placed"
+/* On the Job, written by the workload: when it has saved its state, RFC 3339. */
+#define ANNOTATION_LAST_CHECKPOINT "loadshift.io/last-checkpoint"
 #define ANNOTATION_TEMPLATE_HASH "loadshift.io/template-hash" /* on the Job: of the jobTemplate it was made from */
 /* On the Job: the template's ttlSecondsAfterFinished, given to the Job only once its end has been recorded. */
 #define ANNOTATION_JOB_TTL "loadshift.io/ttl-seconds-after-finished"
@@ -141,6 +147,7 @@ struct caj_option {
 struct caj_run {
 	const char *region;
 	const char *job_uid;
+	int32_t segment; /* pauses before it */
 	int64_t start_ms, end_ms;
 	int32_t pods;
 	struct caj_figures figures;

@@ -125,6 +125,7 @@ static void runs_decode(const struct json *list, struct shared_texts *t, struct 
 			.job_uid = text(item, "jobUID", MAX_WORD, t),
 			.start_ms = time_of(item, "startTime"),
 			.end_ms = time_of(item, "endTime"),
+			.segment = count(item, "segment"),
 			.pods = count(item, "pods"),
 		};
 
@@ -332,6 +333,7 @@ static void put_runs(struct json_writer *w, const struct caj_status *s)
 		jw_object(w, NULL);
 		put_text(w, "region", r->region);
 		put_text(w, "jobUID", r->job_uid);
+		put_i64(w, "segment", r->segment > 0, r->segment);
 		put_time(w, "startTime", r->start_ms);
 		put_time(w, "endTime", r->end_ms);
 		jw_i64(w, "pods", r->pods);

@@ -30,12 +30,15 @@ bool caj_is_pending(const struct carbonawarejob *caj, const struct job *job)
 }
 
 /* A release that is recorded is later than the pause before it, and the other way round. */
+bool caj_status_is_paused(const struct caj_status *s)
+{
+	return s->ledger.begun && s->released_ms != TIME_NONE && s->paused_ms != TIME_NONE &&
+	       s->paused_ms > s->released_ms;
+}
+
 bool caj_is_paused(const struct carbonawarejob *caj)
 {
-	const struct caj_status *s = &caj->status;
-
-	return !caj_is_finished(caj) && s->ledger.begun && s->released_ms != TIME_NONE && s->paused_ms != TIME_NONE &&
-	       s->paused_ms > s->released_ms;
+	return !caj_is_finished(caj) && caj_status_is_paused(&caj->status);
 }
 
 bool caj_is_running(const struct carbonawarejob *caj, const struct job *job)

@@ -78,6 +78,15 @@ struct caj_place {
 void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
 	       struct caj_place *ret, struct caj_refusal *refusal);
 
+/* What the release patch has made of the Job's node affinity: the value of ANNOTATION_PLACED. */
+struct caj_placed {
+	char region[254];
+	/* Label that the last expression of every required term asks for, and the last preferred term; "" = none. */
+	char required[318], preferred[318];
+};
+/* False when it made nothing of it. */
+bool caj_placed_of(const struct job *job, struct caj_placed *ret);
+
 /* Power of one pod, mW; 0 = not known (nothing requested). model: of the node, or of where it may run. */
 int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_requests *requests,
 			   const struct power_model *model);
