@@ -256,6 +256,8 @@ static int print_json(const struct cluster_totals *t, struct error *err)
 	jw_i64(&w, "planning_rounds", t->rounds);
 	jw_i64(&w, "reconciles", t->reconciles);
 	jw_i64(&w, "replanned", t->planned_again);
+	jw_i64(&w, "pauses", t->pauses);
+	jw_i64(&w, "moves", t->moves);
 	write_faults(&w, t);
 	jw_double(&w, "wall_s", t->wall_s, 3);
 	jw_end_object(&w);

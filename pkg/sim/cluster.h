@@ -37,7 +37,7 @@
 /* jobs.csv: a row a job, in the order in which they are over. */
 #define CLUSTER_ROWS                                                                            \
 	"id,home,zone,result,arrival_utc,pods,latest_start_utc,latest_finish_utc,released_utc," \
-	"start_utc,end_utc,energy_wh,carbon_g,cost,restarts,"                                   \
+	"start_utc,end_utc,energy_wh,carbon_g,cost,restarts,pauses,"                            \
 	"baseline_start_utc,baseline_end_utc,baseline_energy_wh,baseline_carbon_g,baseline_cost\n"
 
 enum cluster_violation {
@@ -93,6 +93,7 @@ struct cluster_totals {
 	int64_t late_no_room, late_outage; /* starts after the latest start that nobody broke a promise with */
 	int64_t violations[CLUSTER_VIOLATIONS];
 	int64_t writes, conflicts, rounds, reconciles, planned_again;
+	int64_t pauses, moves; /* between two parts of a run */
 	int64_t faults[FAULT_KINDS];
 	int64_t pods_lost, operator_down_ms, provider_down_ms;
 	int64_t first_ms, last_ms; /* first arrival, last end */

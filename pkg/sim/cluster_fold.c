@@ -152,7 +152,7 @@ static void write_row(const struct world *w, const struct sim_job *job, const ch
 		      time_format(s->latest_start_ms, text[1]), time_format(t->latest_finish_ms, text[2]),
 		      time_format(s->released_ms, text[3]));
 	write_side(w->config->out, r, &f[SERIES_OURS]);
-	(void)fprintf(w->config->out, ",%d", r->restarts);
+	(void)fprintf(w->config->out, ",%d,%d", r->restarts, s->ledger.interruptions);
 	write_side(w->config->out, &job->run[SERIES_BASELINE], &f[SERIES_BASELINE]);
 	(void)fprintf(w->config->out, "\n");
 }
@@ -192,6 +192,8 @@ void cluster_fold(struct world *w, struct sim_job *job)
 	}
 	t->infeasible += job->trace.latest_finish_ms != TIME_NONE &&
 			 job->trace.earliest_ms + job->trace.duration_ms > job->trace.latest_finish_ms;
+	t->pauses += carbonawarejob_of(job->caj)->status.ledger.interruptions;
+	t->moves += carbonawarejob_of(job->caj)->status.ledger.moves;
 	add_split(t, job);
 	count_late(t, job);
 	check_end(w, job, result);

@@ -5,6 +5,7 @@
 
 #include "base/rand.h"
 #include "base/vec.h"
+#include "decide/body.h"
 #include "decide/decide.h"
 #include "sim/cluster.h"
 #include "sim/cluster_events.h"
@@ -15,7 +16,8 @@
 
 /* ---- machines (cluster_pods.c): one set for each side ---- */
 
-enum pod_phase { PHASE_WAITS, PHASE_STARTS, PHASE_RUNS, PHASE_SUCCEEDED, PHASE_FAILED, PHASE_GONE };
+/* GONE: deleted, after it was asked to save its state; LOST: with its node. */
+enum pod_phase { PHASE_WAITS, PHASE_STARTS, PHASE_RUNS, PHASE_SUCCEEDED, PHASE_FAILED, PHASE_GONE, PHASE_LOST };
 
 struct sim_pod {
 	enum pod_phase phase;
@@ -144,8 +146,10 @@ void server_submit(struct world *w, struct sim_job *job);
 enum write_result server_create_job(struct world *w, struct sim_job *job);
 enum write_result server_status(struct world *w, struct sim_job *job, const struct object *seen,
 				const struct caj_status *status);
+/* Also to resume it: then it goes on where it was. */
 enum write_result server_release_job(struct world *w, struct sim_job *job, const struct object *seen,
-				     const struct plan_affinity *affinity, int64_t released_ms);
+				     const struct body_release *r);
+enum write_result server_pause_job(struct world *w, struct sim_job *job, const struct object *seen, int64_t paused_ms);
 enum write_result server_suspend_job(struct world *w, struct sim_job *job, const struct object *seen);
 enum write_result server_job_ttl(struct world *w, struct sim_job *job, const struct object *seen);
 enum write_result server_delete_caj(struct world *w, struct sim_job *job, const struct object *seen);
@@ -166,6 +170,7 @@ void operator_comes_back(struct world *w);
 /* A pod was deleted before its Job ended. */
 void operator_lost_pod(struct world *w, struct sim_job *job, const struct sim_pod *pod);
 void operator_forget(struct sim_job *job);
+/* Of the object as it is; the latest start is that of what is left. */
 void operator_timing(const struct sim_job *job, struct caj_timing *ret, struct caj_refusal *refusal);
 
 #endif

@@ -23,6 +23,8 @@ void operator_timing(const struct sim_job *job, struct caj_timing *ret, struct c
 	const struct carbonawarejob *caj = carbonawarejob_of(job->caj);
 
 	caj_timing(caj, caj->obj.meta.creation_ms, TIME_NONE, ret, refusal);
+	if (ret->latest_start_ms != TIME_NONE && caj->status.ledger.begun)
+		ret->latest_start_ms += MIN(caj->status.ledger.work_ms, ret->duration_ms);
 }
 
 /* ---- what it hears ---- */
@@ -51,7 +53,8 @@ static bool bears_on_plans(const struct sim_job *job)
 	const struct job *job_was = job->seen_job ? job_of(job->seen_job) : NULL;
 	const struct job *job_is = job->job ? job_of(job->job) : NULL;
 
-	if (!was || was->status.released_ms != is->status.released_ms || caj_is_finished(was) != caj_is_finished(is) ||
+	if (!was || was->status.released_ms != is->status.released_ms ||
+	    was->status.paused_ms != is->status.paused_ms || caj_is_finished(was) != caj_is_finished(is) ||
 	    condition_is_true(&was->status.conditions, COND_START_BLOCKED) !=
 		    condition_is_true(&is->status.conditions, COND_START_BLOCKED))
 		return true;
@@ -128,9 +131,30 @@ struct step {
 	struct world *w;
 	struct sim_job *job;
 	struct caj_observed o;
-	struct account account;
+	struct account account, account_now;
 	size_t n_lost;
 };
+
+/* Pods of an earlier stretch say nothing of the present one. */
+static void summarise_pod(struct caj_observed *o, const struct sim_pod *p)
+{
+	const struct caj_status *status = &o->caj->status;
+	struct caj_pod_summary *sum = &o->pods;
+
+	if (status->ledger.begun && status->paused_ms != TIME_NONE && p->start_ms != TIME_NONE &&
+	    p->start_ms <= status->paused_ms)
+		return;
+	sum->running += p->phase >= PHASE_RUNS;
+	sum->active += p->phase <= PHASE_RUNS;
+	if (p->phase == PHASE_WAITS)
+		sum->unscheduled_message = "0 nodes are available: Insufficient cpu.";
+	if (p->phase == PHASE_RUNS && o->job->start_ms != TIME_NONE) {
+		int64_t since_ms = MAX(p->start_ms, o->job->start_ms);
+
+		sum->running_since_ms =
+			sum->running_since_ms == TIME_NONE ? since_ms : MIN(sum->running_since_ms, since_ms);
+	}
+}
 
 static void observe_pods(struct step *s, struct arena *arena)
 {
@@ -148,21 +172,32 @@ static void observe_pods(struct step *s, struct arena *arena)
 	for (size_t i = 0; i < r->pods.len; i++) {
 		const struct sim_pod *p = &r->pods.ptr[i];
 
-		if (p->phase == PHASE_GONE)
+		if (p->phase >= PHASE_GONE)
 			continue;
-		o->pods.running += p->phase >= PHASE_RUNS;
-		o->pods.active += p->phase <= PHASE_RUNS;
-		if (p->phase == PHASE_WAITS)
-			o->pods.unscheduled_message = "0/n nodes are available: n Insufficient cpu.";
+		summarise_pod(o, p);
 		n += n < ACCOUNT_MAX_INTERVALS && interval_of(s->w, job, p, &intervals[n]);
 	}
 	s->n_lost = job->lost_pods.len;
 	caj_status_copy(&o->caj->status, arena, &folded);
 	account_fold(v, &folded, o->job->obj.meta.uid, job->lost_pods.ptr, s->n_lost, arena);
-	account_job(v, &folded, o->job->obj.meta.uid, intervals, job_is_finished(o->job) ? n : 0, o->now_ms, arena,
-		    &s->account);
+	bool finished = job_is_finished(o->job);
+	account_job(v, &folded, o->job->obj.meta.uid, intervals, finished ? n : 0, o->now_ms, arena, &s->account);
 	o->account = &s->account;
 	o->fold = s->n_lost > 0;
+	if (!finished && o->caj->status.ledger.begun) {
+		account_job(v, &folded, o->job->obj.meta.uid, intervals, n, o->now_ms, arena, &s->account_now);
+		o->account_now = &s->account_now;
+	}
+}
+
+static void observe_times(struct caj_observed *o)
+{
+	const struct condition *suspended = o->job ? condition_find(&o->job->conditions, "Suspended") : NULL;
+
+	o->job_finished_ms = o->job ? job_finished_ms(o->job) : TIME_NONE;
+	o->job_started_ms = o->job ? o->job->start_ms : TIME_NONE;
+	o->job_suspended_ms =
+		suspended && suspended->status == CONDITION_TRUE ? suspended->last_transition_ms : TIME_NONE;
 }
 
 static void observe(struct step *s, struct arena *arena)
@@ -171,7 +206,8 @@ static void observe(struct step *s, struct arena *arena)
 	struct caj_observed *o = &s->o;
 	const struct grid_view *v = &s->w->operator.view;
 
-	*o = (struct caj_observed){ .now_ms = s->w->now_ms };
+	*o = (struct caj_observed){ .now_ms = s->w->now_ms, .grid = v };
+	o->pods.running_since_ms = o->last_checkpoint_ms = TIME_NONE;
 	s->account = (struct account){ 0 };
 	s->n_lost = 0;
 	o->caj = carbonawarejob_of(job->seen_caj);
@@ -190,7 +226,7 @@ static void observe(struct step *s, struct arena *arena)
 	}
 	if (o->caj->status.released_ms != TIME_NONE)
 		o->released_for_real_ms = o->now_ms - o->caj->status.released_ms;
-	o->job_finished_ms = o->job ? job_finished_ms(o->job) : TIME_NONE;
+	observe_times(o);
 	observe_pods(s, arena);
 	if (caj_is_finished(o->caj) && o->caj->status.actual) {
 		account_again(v, &o->caj->status, o->now_ms, arena, &s->account);
@@ -219,15 +255,25 @@ static enum write_result release_job(struct step *s, struct arena *arena)
 	const struct grid_view *v = &s->w->operator.view;
 	struct sim_job *job = s->job;
 	const struct carbonawarejob *caj = carbonawarejob_of(job->seen_caj);
-	const struct caj_plan *plan = &caj->status.plan;
+	const struct caj_status *status = &caj->status;
+	const struct caj_plan *plan = &status->plan;
 	struct plan_affinity affinity;
+	struct body_release r = {
+		.released_ms = status->released_ms,
+		.affinity = &affinity,
+		.region = status->ledger.begun ? status->ledger.region
+			  : plan->n_segments   ? plan->segments[0].region
+					       : NULL,
+	};
 	struct caj_refusal refusal = { 0 };
 	struct caj_place place;
 
 	caj_place(v, caj, job_of(job->seen_job), &place, &refusal);
-	caj_affinity(v, caj, &place, plan->n_segments ? grid_view_find(v, plan->segments[0].region) : PLANNER_NO_REGION,
-		     arena, &affinity);
-	return server_release_job(s->w, job, job->seen_job, &affinity, caj->status.released_ms);
+	caj_affinity(v, caj, &place, r.region ? grid_view_find(v, r.region) : PLANNER_NO_REGION, arena, &affinity);
+	/* Who has not begun stays where an earlier release has sent it. */
+	if (!status->ledger.begun && object_annotation(job->seen_job, ANNOTATION_REGIONS))
+		r.region = NULL;
+	return server_release_job(s->w, job, job->seen_job, &r);
 }
 
 /* Whether the caller is to decide again with the API server's answer. */
@@ -261,6 +307,10 @@ static enum write_result carry_out(struct step *s, const struct caj_decision *d,
 		return release_job(s, arena);
 	case CAJ_SUSPEND_JOB:
 		return server_suspend_job(w, job, job->seen_job);
+	case CAJ_PAUSE_JOB:
+		return server_pause_job(w, job, job->seen_job, s->o.caj->status.paused_ms);
+	case CAJ_SCALE_JOB: /* no spec here has a scale */
+		return WRITE_DONE;
 	case CAJ_SET_JOB_TTL:
 		return server_job_ttl(w, job, job->seen_job);
 	case CAJ_DELETE:

@@ -217,14 +217,19 @@ static void account_pod(struct world *w, struct sim_job *job, enum series_side s
 		return;
 	series_add(w->config->series, side, w->truth, w->config->nodes->items[p->node].zone, p->start_ms, p->end_ms,
 		   pod_watts(w, job, p->node), &r->sum);
-	if (p->phase != PHASE_SUCCEEDED)
+	if (p->phase != PHASE_SUCCEEDED && !(job->trace.may_pause && p->phase != PHASE_LOST))
 		r->lost_wh += r->sum.energy_wh - before_wh;
 }
 
 /* What a pod that takes up its work need not do again. */
 static int64_t done_by(const struct sim_job *job, const struct sim_pod *p)
 {
-	return !job->trace.may_pause ? 0 : p->start_ms == TIME_NONE ? p->done_ms : p->done_ms + p->end_ms - p->start_ms;
+	if (!job->trace.may_pause)
+		return 0;
+	/* Nobody told it to save its state, or there is nothing new to save. */
+	if (p->phase == PHASE_LOST || p->start_ms == TIME_NONE)
+		return p->done_ms;
+	return p->done_ms + p->end_ms - p->start_ms;
 }
 
 /* Takes a pod from its node, or out of the queue. */
@@ -287,6 +292,15 @@ static void pod_failed(struct world *w, struct sim_job *job, enum series_side si
 	tell(w, job, side);
 }
 
+/* Its part of what a restart takes, within a minute. */
+static void restart(struct world *w, struct sim_job *job, enum series_side side, const struct sim_pod *p)
+{
+	double watts = job->trace.restart_wh / job->trace.pods * (double)HOUR_MS / (double)MINUTE_MS;
+
+	series_add(w->config->series, side, w->truth, w->config->nodes->items[p->node].zone, w->now_ms,
+		   w->now_ms + MINUTE_MS, watts, &job->run[side].sum);
+}
+
 static void pod_runs(struct world *w, struct sim_job *job, enum series_side side, int32_t pod)
 {
 	struct sim_run *r = &job->run[side];
@@ -297,6 +311,8 @@ static void pod_runs(struct world *w, struct sim_job *job, enum series_side side
 
 	p->phase = PHASE_RUNS;
 	p->start_ms = w->now_ms;
+	if (p->done_ms > 0)
+		restart(w, job, side, p);
 	if (r->start_ms == TIME_NONE)
 		r->start_ms = w->now_ms;
 	if (evicted_ms < length_ms)
@@ -369,7 +385,7 @@ static void node_fails(struct world *w, enum series_side side, int32_t node)
 		struct pod_place p = m->pods.ptr[m->pods.len - 1];
 		struct sim_run *r = &p.job->run[side];
 
-		end_pod(w, p.job, side, p.pod, PHASE_GONE);
+		end_pod(w, p.job, side, p.pod, PHASE_LOST);
 		if (side == SERIES_OURS)
 			operator_lost_pod(w, p.job, &r->pods.ptr[p.pod]);
 		pod_failed(w, p.job, side, p.pod, NODE_NOTICED_MS);

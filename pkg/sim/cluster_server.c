@@ -97,6 +97,7 @@ static struct job *new_job(const struct sim_job *job, const struct job *was)
 		j->ttl_after_finished_ms = was->ttl_after_finished_ms;
 		j->template = was->template;
 		j->start_ms = was->start_ms;
+		j->active_deadline_ms = was->active_deadline_ms;
 		j->completion_ms = was->completion_ms;
 		j->conditions = (struct conditions){ 0 };
 	}
@@ -134,6 +135,18 @@ static struct caj_limit limit_of(double value)
 						  (int32_t)CLAMP(llround(value * 1000), -2000000000, 2000000000) };
 }
 
+static struct caj_interrupt interrupt_of(const struct trace_job *t)
+{
+	if (!t->may_pause)
+		return (struct caj_interrupt){ .set = false };
+	return (struct caj_interrupt){
+		.set = true,
+		.min_run_ms = time_slot_ceil(t->min_run_ms, SECOND_MS),
+		.restart_milliwatt_hours = llround(t->restart_wh * 1000),
+		.max_interruptions = MIN(t->max_interruptions, CAJ_MAX_INTERRUPTIONS),
+	};
+}
+
 static void fill_spec(const struct world *w, struct sim_job *job, struct caj_spec *s)
 {
 	const struct trace_job *t = &job->trace;
@@ -157,6 +170,7 @@ static void fill_spec(const struct world *w, struct sim_job *job, struct caj_spe
 		.max_price = limit_of(t->max_price),
 		.weights = { w->config->weight_carbon, w->config->weight_cost, w->config->weight_delay, 0 },
 		.critical = t->critical,
+		.interrupt = interrupt_of(t),
 		.ttl_after_finished_ms = TTL_MS,
 		.template_present = true,
 		.template_active_deadline_ms = TIME_NONE,
@@ -257,7 +271,7 @@ enum write_result server_create_job(struct world *w, struct sim_job *job)
 	j->suspend = true;
 	j->parallelism = j->completions = job->trace.pods;
 	j->template.requests = (struct pod_requests){ job->trace.cpu_milli, job->trace.memory_bytes, 0 };
-	j->ttl_after_finished_ms = j->start_ms = j->completion_ms = TIME_NONE;
+	j->ttl_after_finished_ms = j->start_ms = j->completion_ms = j->active_deadline_ms = TIME_NONE;
 	put(w, job, &job->job, &j->obj);
 	return done(w);
 }
@@ -311,8 +325,7 @@ static void check_start(struct world *w, struct sim_job *job)
 	if (w->now_ms < whole(t.earliest_ms))
 		world_violation(w, CLUSTER_TOO_EARLY, job);
 	int64_t latest_ms = t.latest_start_ms == TIME_NONE ? t.earliest_ms : MAX(t.latest_start_ms, t.earliest_ms);
-	/* What was suspended after it had started was in time once. */
-	if (w->now_ms <= latest_ms + CLUSTER_GRACE_MS || job->run[SERIES_OURS].start_ms != TIME_NONE)
+	if (w->now_ms <= latest_ms + CLUSTER_GRACE_MS)
 		return;
 	if (w->operator.up_since_ms> latest_ms)
 		w->totals->late_outage++;
@@ -320,40 +333,77 @@ static void check_start(struct world *w, struct sim_job *job)
 		world_violation(w, CLUSTER_TOO_LATE, job);
 }
 
+static void suspended(struct world *w, struct job *j, bool is)
+{
+	struct condition *c = arena_new(&j->obj.arena, struct condition);
+
+	*c = (struct condition){ "Suspended", is ? CONDITION_TRUE : CONDITION_FALSE, "", "", 0, whole(w->now_ms) };
+	j->conditions = (struct conditions){ c, 1 };
+	j->suspend = is;
+	/* Kubernetes forgets the start with each suspend. */
+	j->start_ms = is ? TIME_NONE : whole(w->now_ms);
+}
+
+/* A Job that is suspended takes another place, as Kubernetes has it since its start is forgotten. */
+static void place(struct world *w, struct sim_job *job, struct job *j, const struct body_release *r)
+{
+	if (!r->affinity->regions ||
+	    (object_annotation(&j->obj, ANNOTATION_REGIONS) && !body_moves(job_of(job->job), r)))
+		return;
+	annotate(job, j, ANNOTATION_REGIONS, arena_strdup(&job->names, r->affinity->regions));
+	if (r->region)
+		annotate(job, j, ANNOTATION_PLACED, arena_printf(&job->names, "%s - -", r->region));
+	confine(w, job, r->affinity);
+}
+
 enum write_result server_release_job(struct world *w, struct sim_job *job, const struct object *seen,
-				     const struct plan_affinity *affinity, int64_t released_ms)
+				     const struct body_release *r)
+{
+	bool runs = job->job && !job_of(job->job)->suspend;
+	enum write_result result;
+	char text[TIME_TEXT];
+
+	if (comes_to_nothing(w, job, &job->job, seen, &result))
+		return result;
+	struct job *j = new_job(job, job_of(job->job));
+	annotate(job, j, ANNOTATION_RELEASED, arena_strdup(&job->names, time_format(r->released_ms, text)));
+	if (!runs) {
+		check_start(w, job);
+		place(w, job, j, r);
+		suspended(w, j, false);
+	}
+	put(w, job, &job->job, &j->obj);
+	/* A pause that was not carried out in time finds it running. */
+	if (!runs)
+		run_start(w, job, SERIES_OURS);
+	return done(w);
+}
+
+/* paused_ms: TIME_NONE = by the user's spec.suspend. */
+static enum write_result stop(struct world *w, struct sim_job *job, const struct object *seen, int64_t paused_ms)
 {
 	enum write_result result;
 	char text[TIME_TEXT];
 
 	if (comes_to_nothing(w, job, &job->job, seen, &result))
 		return result;
-	check_start(w, job);
 	struct job *j = new_job(job, job_of(job->job));
-	annotate(job, j, ANNOTATION_RELEASED, arena_strdup(&job->names, time_format(released_ms, text)));
-	if (affinity->regions)
-		annotate(job, j, ANNOTATION_REGIONS, arena_strdup(&job->names, affinity->regions));
-	j->suspend = false;
-	j->start_ms = w->now_ms;
-	/* The first patch of the affinity stays: the API server takes no other for a Job that has started. */
-	if (job_of(job->job)->start_ms == TIME_NONE)
-		confine(w, job, affinity);
+	if (paused_ms != TIME_NONE)
+		annotate(job, j, ANNOTATION_PAUSED, arena_strdup(&job->names, time_format(paused_ms, text)));
+	suspended(w, j, true);
 	put(w, job, &job->job, &j->obj);
-	run_start(w, job, SERIES_OURS);
+	run_stop(w, job, SERIES_OURS);
 	return done(w);
 }
 
 enum write_result server_suspend_job(struct world *w, struct sim_job *job, const struct object *seen)
 {
-	enum write_result result;
+	return stop(w, job, seen, TIME_NONE);
+}
 
-	if (comes_to_nothing(w, job, &job->job, seen, &result))
-		return result;
-	struct job *j = new_job(job, job_of(job->job));
-	j->suspend = true;
-	put(w, job, &job->job, &j->obj);
-	run_stop(w, job, SERIES_OURS);
-	return done(w);
+enum write_result server_pause_job(struct world *w, struct sim_job *job, const struct object *seen, int64_t paused_ms)
+{
+	return stop(w, job, seen, paused_ms);
 }
 
 enum write_result server_job_ttl(struct world *w, struct sim_job *job, const struct object *seen)

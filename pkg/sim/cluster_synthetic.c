@@ -21,14 +21,15 @@ struct kind {
 	int by_hour;       /* the deadline is that hour of UTC; 0 = by the slack */
 	double deferrable; /* share that has a deadline */
 	double relocates;  /* share that may leave home */
+	bool pauses;
 };
 
 static const struct kind kinds[] = {
-	{ "batch", AT_NIGHT, 0.8, 1800, 1.2, 43200, 1, 4, 1, 8, 6, 24, 0, 1, 0.6 },
-	{ "ml-training", OFFICE, 0.6, 10800, 1.3, 129600, 1, 8, 8, 8, 12, 48, 0, 1, 0.8 },
-	{ "etl", AT_NIGHT, 1, 1200, 0.6, 14400, 1, 2, 2, 4, 1, 8, 8, 1, 0 },
-	{ "ci", OFFICE, 0.1, 360, 0.9, 3600, 1, 1, 2, 2, 2, 2, 0, 0.2, 0 },
-	{ "inference-backfill", EVENLY, 1, 3600, 0.7, 28800, 4, 16, 2, 2, 24, 48, 0, 1, 1 },
+	{ "batch", AT_NIGHT, 0.8, 1800, 1.2, 43200, 1, 4, 1, 8, 6, 24, 0, 1, 0.6, false },
+	{ "ml-training", OFFICE, 0.6, 10800, 1.3, 129600, 1, 8, 8, 8, 12, 48, 0, 1, 0.8, true },
+	{ "etl", AT_NIGHT, 1, 1200, 0.6, 14400, 1, 2, 2, 4, 1, 8, 8, 1, 0, false },
+	{ "ci", OFFICE, 0.1, 360, 0.9, 3600, 1, 1, 2, 2, 2, 2, 0, 0.2, 0, false },
+	{ "inference-backfill", EVENLY, 1, 3600, 0.7, 28800, 4, 16, 2, 2, 24, 48, 0, 1, 1, false },
 };
 #define N_KINDS ((int)ARRAY_LEN(kinds))
 static const double mixed[N_KINDS] = { 0.25, 0.10, 0.25, 0.30, 0.10 };
@@ -171,6 +172,10 @@ static void make(struct synthetic *s, struct stream *from, struct trace_job *job
 		.watts_per_pod = NAN,
 		.max_carbon = NAN,
 		.max_price = NAN,
+		.may_pause = k->pauses,
+		.min_run_ms = 30 * MINUTE_MS,
+		.restart_wh = 20,
+		.max_interruptions = 7,
 	};
 	deadline(k, rng, job);
 	places(s, k, rng, job);

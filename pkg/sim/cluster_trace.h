@@ -14,6 +14,8 @@
  *	inference-backfill  evenly                     1 h, 8 h          4-16 x 2       24-48 h         all
  *	mixed               30 % ci, 25 % etl, 25 % batch, 10 % ml-training, 10 % inference-backfill
  *
+ * An ml-training job may pause: half an hour at least between two pauses, 20 Wh for each restart, seven at most.
+ *
  * A made-up job has 4 GiB a core and no power of its own: it draws what it asks for by the node that it runs on.
  */
 #ifndef SIM_CLUSTER_TRACE_H
@@ -34,6 +36,9 @@ struct trace_job {
 	int64_t cpu_milli, memory_bytes; /* of each pod */
 	double watts_per_pod;            /* NAN: by what it asks for, on its node */
 	bool critical, may_pause;
+	int64_t min_run_ms;
+	double restart_wh; /* of the whole job, each time it goes on */
+	int max_interruptions;
 	double max_carbon, max_price; /* g/kWh and per MWh, hard; NAN: none */
 	int n_zones;
 	int16_t zones[TRACE_MAX_ZONES]; /* home first */

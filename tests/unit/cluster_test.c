@@ -334,6 +334,7 @@ static void by_hand_release(struct by_hand *h)
 static void test_two_jobs_and_unrecorded(void **state)
 {
 	struct plan_affinity nowhere = { .regions = "b" };
+	struct body_release release = { .affinity = &nowhere };
 	struct by_hand h;
 	struct caj_status status;
 	struct arena arena;
@@ -347,7 +348,8 @@ static void test_two_jobs_and_unrecorded(void **state)
 	nowhere.allowed = (const char *const[]){ "b" };
 	nowhere.n_allowed = 1;
 	h.w.now_ms -= HOUR_MS;
-	assert_int_equal(server_release_job(&h.w, h.job, h.job->job, &nowhere, h.w.now_ms), WRITE_DONE);
+	release.released_ms = h.w.now_ms;
+	assert_int_equal(server_release_job(&h.w, h.job, h.job->job, &release), WRITE_DONE);
 	assert_int_equal(h.s.totals.violations[CLUSTER_UNRECORDED], 1);
 	assert_int_equal(h.s.totals.violations[CLUSTER_TOO_EARLY], 1);
 	assert_int_equal(h.w.machines[SERIES_OURS].waiting.len, 1);
@@ -367,7 +369,10 @@ static void test_two_jobs_and_unrecorded(void **state)
 
 static void test_too_late(void **state)
 {
-	struct plan_affinity nowhere = { .allowed = (const char *const[]){ "b" }, .n_allowed = 1 };
+	const struct plan_affinity nowhere = { .regions = "b",
+					       .allowed = (const char *const[]){ "b" },
+					       .n_allowed = 1 };
+	struct body_release release = { .affinity = &nowhere };
 	struct by_hand h;
 
 	(void)state;
@@ -376,7 +381,8 @@ static void test_too_late(void **state)
 		assert_int_equal(server_create_job(&h.w, h.job), WRITE_DONE);
 		h.w.now_ms = BEGIN + DAY_MS;
 		h.w.operator.up_since_ms = i ? BEGIN + 23 * HOUR_MS + 1 : 0;
-		assert_int_equal(server_release_job(&h.w, h.job, h.job->job, &nowhere, h.w.now_ms), WRITE_DONE);
+		release.released_ms = h.w.now_ms;
+		assert_int_equal(server_release_job(&h.w, h.job, h.job->job, &release), WRITE_DONE);
 		assert_int_equal(h.s.totals.violations[CLUSTER_TOO_LATE], !i);
 		assert_int_equal(h.s.totals.late_outage, i);
 		by_hand_release(&h);
