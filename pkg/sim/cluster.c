@@ -81,7 +81,7 @@ static int arrive(struct world *w, struct error *err)
 
 	job->trace = w->next_job;
 	job->number = w->totals->jobs++;
-	job->wake_ms = TIME_NONE;
+	job->wake_ms = job->released_ms = TIME_NONE;
 	job->place = w->jobs.len;
 	arena_init(&job->names, 1024, NAMES_MAX);
 	*vec_push(&w->jobs, SIZE_MAX) = job;

@@ -150,7 +150,7 @@ static void write_row(const struct world *w, const struct sim_job *job, const ch
 	(void)fprintf(w->config->out, "%s,%s,%s,%s,%s,%d,%s,%s,%s", t->id, w->truth->zones[t->zones[0]].name,
 		      zone_of(w, r), result, time_format(t->arrival_ms, text[0]), t->pods,
 		      time_format(s->latest_start_ms, text[1]), time_format(t->latest_finish_ms, text[2]),
-		      time_format(s->released_ms, text[3]));
+		      time_format(job->released_ms, text[3]));
 	write_side(w->config->out, r, &f[SERIES_OURS]);
 	(void)fprintf(w->config->out, ",%d,%d", r->restarts, s->ledger.interruptions);
 	write_side(w->config->out, &job->run[SERIES_BASELINE], &f[SERIES_BASELINE]);
@@ -162,10 +162,10 @@ static void count_late(struct cluster_totals *t, const struct sim_job *job)
 	const struct caj_status *s = &carbonawarejob_of(job->caj)->status;
 	const struct sim_run *r = &job->run[SERIES_OURS];
 
-	if (s->latest_start_ms == TIME_NONE || s->released_ms == TIME_NONE)
+	if (s->latest_start_ms == TIME_NONE || job->released_ms == TIME_NONE)
 		return;
 	int64_t latest_ms = MAX(s->latest_start_ms, job->trace.earliest_ms) + CLUSTER_GRACE_MS;
-	t->late_no_room += s->released_ms <= latest_ms && (r->placed_ms == TIME_NONE || r->placed_ms > latest_ms);
+	t->late_no_room += job->released_ms <= latest_ms && (r->placed_ms == TIME_NONE || r->placed_ms > latest_ms);
 }
 
 void cluster_fold(struct world *w, struct sim_job *job)

@@ -67,6 +67,7 @@ struct sim_job {
 	int events;   /* that will come to it */
 	bool gone;    /* its CarbonAwareJob has been deleted */
 	int64_t writes;
+	int64_t released_ms;            /* the first time; TIME_NONE */
 	const struct object *caj, *job; /* as they are; NULL = there is none */
 	struct sim_run run[SERIES_SIDES];
 	struct caj_savings savings; /* the last that the status said */

@@ -369,6 +369,8 @@ enum write_result server_release_job(struct world *w, struct sim_job *job, const
 	annotate(job, j, ANNOTATION_RELEASED, arena_strdup(&job->names, time_format(r->released_ms, text)));
 	if (!runs) {
 		check_start(w, job);
+		if (job->released_ms == TIME_NONE)
+			job->released_ms = whole(w->now_ms);
 		place(w, job, j, r);
 		suspended(w, j, false);
 	}

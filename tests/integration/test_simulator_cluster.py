@@ -185,9 +185,10 @@ def test_jobs_and_nodes_of_files(tmp_path: Path) -> None:
     check_promises(report)
     check_files(tmp_path, report)
     assert report["energy_wh"] == 2000 and report["cost"] is None
-    # The stock affinity only prefers b: the second job's pods find room in a.
-    assert report["carbon_g"] == 400 and report["baseline"]["carbon_g"] == 600
-    assert {row["zone"] for row in rows(tmp_path / "out.csv")} == {"a", "b"}
+    assert report["carbon_g"] == 200 and report["baseline"]["carbon_g"] == 600
+    first, second = sorted(rows(tmp_path / "out.csv"), key=lambda row: row["start_utc"])
+    assert first["zone"] == second["zone"] == "b" and second["start_utc"] >= first["end_utc"]
+    assert report["waited_for_room"] == 0 and report["baseline"]["waited_for_room"] == 1
 
 
 def test_the_report_escapes_what_it_is_given(tmp_path: Path) -> None:
