@@ -117,6 +117,15 @@ static bool out_of_time(void *arg)
 	return thread_us() > ((const struct decisions *)arg)->until_us;
 }
 
+/* "london,1675933200000,1675940400000,1;..." of a plan in several segments; else empty. */
+static const char *segments_in_short(const struct caj_plan *p, struct buf *text)
+{
+	for (int i = 0; p->n_segments > 1 && i < p->n_segments; i++)
+		(void)buf_addf(text, "%s%s,%" PRId64 ",%" PRId64 ",%d", i ? ";" : "", p->segments[i].region,
+			       p->segments[i].start_ms, p->segments[i].end_ms, p->segments[i].parallelism);
+	return buf_cstr(text);
+}
+
 /*
  * Every new or changed decision is written down with what it rested on, so that anybody with the providers' answers can
  * compute it again.
@@ -129,6 +138,8 @@ static void log_decision(void *arg, const struct round_decision *d)
 	const struct planner_job *pj = d->asked;
 	const struct planner_result *r = d->found;
 	const struct grid_forecast *f = p->place.home < v->n_regions ? &v->regions[p->place.home]->forecast : NULL;
+
+	_cleanup_(buf_release) struct buf segments = BUF_INIT(4096);
 
 	all->any = true;
 	log_info("planned", LOG_STR("job", p->caj->obj.meta.key), LOG_STR("uid", p->caj->obj.meta.uid),
@@ -144,6 +155,7 @@ static void log_decision(void *arg, const struct round_decision *d)
 		 LOG_DBL("objective", r->choice.objective), LOG_DBL("gain", r->gain), LOG_DBL("noise", r->noise),
 		 LOG_DBL("carbon_scale", r->carbon_scale_mg_per_kwh),
 		 LOG_DBL("price_scale", r->price_scale_micros_per_kwh),
+		 LOG_STR("segments", segments_in_short(&p->entry->plan, &segments)),
 		 LOG_TIME("issued", f ? f->issued_ms : TIME_NONE));
 }
 

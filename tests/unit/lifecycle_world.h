@@ -185,9 +185,10 @@ struct world {
 	int64_t pods_since; /* a pod runs since then, TIME_NONE */
 	int64_t clears_at;  /* the pods of a suspended Job will have gone, TIME_NONE: they have */
 	int n_pauses, n_stretches, n_scaled;
-	bool move_refused; /* in this call */
-	bool paused;       /* by our patch, and not let go since */
-	int64_t n_lost_ms; /* what may be missing in status */
+	int64_t stopped_at, unseen_ms; /* suspended and let go again before anybody looked */
+	bool move_refused;             /* in this call */
+	bool paused;                   /* by our patch, and not let go since */
+	int64_t n_lost_ms;             /* what may be missing in status */
 	const char *template_hash;
 	int64_t submitted;
 	int n_events, n_writes;
@@ -454,6 +455,7 @@ static void stop_pods(struct world *w, struct job *job)
 	if (live(w)->status.ledger.since_ms == TIME_NONE)
 		w->n_lost_ms += working_ms(w); /* nobody looked while it ran */
 	w->job_ends = w->pods_since = TIME_NONE;
+	w->stopped_at = w->now;
 	bool linger = pick(w, 2);
 	w->totals->faults[PODS_LINGER] += linger;
 	clear_pods(w, job, linger);
@@ -468,6 +470,8 @@ static void set_suspend(struct world *w, struct job *job, bool suspend)
 		stop_pods(w, job);
 		return;
 	}
+	if (live(w)->status.ledger.since_ms != TIME_NONE)
+		w->unseen_ms += w->now - w->stopped_at + (int64_t)(w->seed % 4) * MINUTE_MS;
 	w->clears_at = TIME_NONE;
 	job->start_ms = w->now;
 	job->active = 1;
@@ -641,7 +645,8 @@ static void check_record(struct world *w, const struct carbonawarejob *was, cons
 		return;
 	caj_progress(is, live_job(w), w->now, &p);
 	/* A change of parallelism is recorded before it is made. */
-	int64_t may_differ = 2 * SECOND_MS + w->n_scaled * MINUTE_MS + (live_job(w)->suspend ? SLACK : 0);
+	int64_t may_differ =
+		2 * SECOND_MS + w->n_scaled * MINUTE_MS + w->unseen_ms + (live_job(w)->suspend ? SLACK : 0);
 	if (p.begun && p.done_ms > truth + may_differ)
 		violate(w, WORK_OVERSTATED);
 }
