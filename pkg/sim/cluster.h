@@ -20,7 +20,7 @@
  * than 10 s after the latest start, although the operator was there; a pod that the scheduler had no room for in time,
  * and a release that an outage held up, are counted apart.
  *
- * Memory: some kB for each job that is under way, 8 doubles for each zone and half hour of the series. A job is
+ * Memory: some kB for each job that is under way, 6 doubles for each zone and half hour of the series. A job is
  * forgotten once its CarbonAwareJob has been deleted, 25 h after its end. The same input gives the same output.
  */
 #ifndef SIM_CLUSTER_H

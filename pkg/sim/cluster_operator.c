@@ -244,7 +244,7 @@ static enum write_result write_status(struct step *s, const struct caj_decision 
 	if (result != WRITE_DONE)
 		return result;
 	if (s->o.fold)
-		job->lost_pods.len -= MIN(s->n_lost, job->lost_pods.len);
+		job->lost_pods.len = 0; /* no other came since they were observed */
 	if (d->event.reason && strcmp(d->event.reason, "Replanned") == 0)
 		s->w->totals->planned_again++;
 	return WRITE_DONE;

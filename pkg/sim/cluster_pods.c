@@ -421,7 +421,8 @@ void run_start(struct world *w, struct sim_job *job, enum series_side side)
 void run_stop(struct world *w, struct sim_job *job, enum series_side side)
 {
 	struct sim_run *r = &job->run[side];
-	int64_t least_ms = INT64_MAX;
+	/* One that was lost, and is not back yet, is where it was when this stretch began. */
+	int64_t least_ms = r->active + r->succeeded < job->trace.pods ? r->done_ms : INT64_MAX;
 
 	r->let_go = false;
 	for (size_t i = 0; i < r->pods.len; i++) {
