@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "extender/snapshot.h"
 #include "sim/cluster_internal.h"
 #include "sim/cluster_plot.h"
 #include "sim/cluster_report.h"
@@ -389,6 +390,81 @@ static void test_too_late(void **state)
 	}
 }
 
+/* An object that goes away while its Job runs, or before it ran at all, and one that is written again and again. */
+static void test_lost_and_chatter(void **state)
+{
+	struct by_hand h;
+
+	(void)state;
+	for (int runs = 0; runs < 2; runs++) {
+		by_hand(&h);
+		assert_int_equal(server_create_job(&h.w, h.job), WRITE_DONE);
+		h.job->run[SERIES_OURS].let_go = runs;
+		assert_int_equal(server_delete_caj(&h.w, h.job, h.job->job), WRITE_CONFLICT);
+		assert_int_equal(broken(&h.s.totals), 0);
+		assert_int_equal(server_delete_caj(&h.w, h.job, h.job->caj), WRITE_DONE);
+		assert_int_equal(h.s.totals.violations[CLUSTER_LOST], 1);
+		by_hand_release(&h);
+	}
+	by_hand(&h);
+	for (int i = 0; i < 1200; i++)
+		assert_int_equal(server_status(&h.w, h.job, h.job->caj, &carbonawarejob_of(h.job->caj)->status),
+				 WRITE_DONE);
+	assert_int_equal(h.s.totals.violations[CLUSTER_TOO_MANY_WRITES], 1);
+	by_hand_release(&h);
+}
+
+/* Half of the deaths come with a write: before it is carried out, or after. */
+static void test_dies_at_a_write(void **state)
+{
+	struct by_hand h;
+
+	(void)state;
+	for (int after = 0; after < 2; after++) {
+		by_hand(&h);
+		h.w.operator.up = true;
+		h.w.operator.dies_at_write = 1 + after;
+		assert_int_equal(server_create_job(&h.w, h.job), WRITE_CRASHED);
+		assert_true(!h.w.operator.up &&(h.job->job != NULL) == after);
+		assert_int_equal(h.s.totals.faults[FAULT_OPERATOR], 1);
+		by_hand_release(&h);
+	}
+}
+
+/* A paused Job that goes on elsewhere: its pods do, with what they had done. */
+static void test_moves(void **state)
+{
+	const struct plan_affinity to_a = { .regions = "a,b", .allowed = (const char *const[]){ "a" }, .n_allowed = 1 };
+	const struct plan_affinity to_b = { .regions = "a,b", .allowed = (const char *const[]){ "b" }, .n_allowed = 1 };
+	struct body_release first = { .affinity = &to_a, .region = "a" }, then = { .affinity = &to_b, .region = "b" };
+	struct sim_run *r;
+	struct by_hand h;
+	struct event e;
+
+	(void)state;
+	by_hand(&h);
+	r = &h.job->run[SERIES_OURS];
+	h.job->trace.may_pause = true;
+	h.w.snapshot = extender_snapshot_new(NULL, 0, NULL, 0, HOUR_MS);
+	assert_int_equal(server_create_job(&h.w, h.job), WRITE_DONE);
+	first.released_ms = h.w.now_ms;
+	assert_int_equal(server_release_job(&h.w, h.job, h.job->job, &first), WRITE_DONE);
+	assert_true(events_pop(&h.w.events, &e) && e.kind == EVENT_POD_RUNS);
+	machines_event(&h.w, &e);
+	h.w.now_ms += 20 * MINUTE_MS;
+	assert_int_equal(server_pause_job(&h.w, h.job, h.job->job, h.w.now_ms), WRITE_DONE);
+	assert_true(job_of(h.job->job)->suspend && job_of(h.job->job)->start_ms == TIME_NONE);
+	assert_true(condition_is_true(&job_of(h.job->job)->conditions, "Suspended"));
+	then.released_ms = h.w.now_ms;
+	assert_int_equal(server_release_job(&h.w, h.job, h.job->job, &then), WRITE_DONE);
+	/* There is no node in b. */
+	assert_true(r->active == 1 && h.w.machines[SERIES_OURS].waiting.len == 1);
+	assert_int_equal(r->pods.ptr[1].done_ms, 20 * MINUTE_MS);
+	assert_int_equal(h.s.totals.violations[CLUSTER_RAN_TWICE] + h.s.totals.violations[CLUSTER_OUTSIDE], 0);
+	extender_snapshot_unref(h.w.snapshot);
+	by_hand_release(&h);
+}
+
 static void test_ran_twice(void **state)
 {
 	struct by_hand h;
@@ -688,16 +764,18 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shifts),         cmocka_unit_test(test_series),
-		cmocka_unit_test(test_no_room),        cmocka_unit_test(test_never_fits),
-		cmocka_unit_test(test_failures),       cmocka_unit_test(test_outage),
-		cmocka_unit_test(test_backoff_limit),  cmocka_unit_test(test_no_data),
-		cmocka_unit_test(test_hard_limit),     cmocka_unit_test(test_two_jobs_and_unrecorded),
-		cmocka_unit_test(test_too_late),       cmocka_unit_test(test_ran_twice),
-		cmocka_unit_test(test_suspend),        cmocka_unit_test(test_events),
-		cmocka_unit_test(test_faults),         cmocka_unit_test(test_nodes),
-		cmocka_unit_test(test_trace_errors),   cmocka_unit_test(test_synthetic),
-		cmocka_unit_test(test_report_escapes), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_shifts),          cmocka_unit_test(test_series),
+		cmocka_unit_test(test_no_room),         cmocka_unit_test(test_never_fits),
+		cmocka_unit_test(test_failures),        cmocka_unit_test(test_outage),
+		cmocka_unit_test(test_backoff_limit),   cmocka_unit_test(test_no_data),
+		cmocka_unit_test(test_hard_limit),      cmocka_unit_test(test_two_jobs_and_unrecorded),
+		cmocka_unit_test(test_too_late),        cmocka_unit_test(test_lost_and_chatter),
+		cmocka_unit_test(test_dies_at_a_write), cmocka_unit_test(test_moves),
+		cmocka_unit_test(test_ran_twice),       cmocka_unit_test(test_suspend),
+		cmocka_unit_test(test_events),          cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_nodes),           cmocka_unit_test(test_trace_errors),
+		cmocka_unit_test(test_synthetic),       cmocka_unit_test(test_report_escapes),
+		cmocka_unit_test(test_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
