@@ -97,10 +97,12 @@ static const struct config_option options_table[] = {
 	OPTION("readApi.enabled", CONFIG_BOOL, data.read_api, "false", 0, 0, "serve /api/v1, see docs/read-api.md"),
 	OPTION("readApi.address", CONFIG_STRING, data.read_api_address, NULL, 0, 0, "its address [all]"),
 	OPTION("readApi.port", CONFIG_INT, data.read_api_port, "8443", 0, 65535, "its port"),
+	OPTION("readApi.plain", CONFIG_BOOL, data.read_api_plain, "false", 0, 0,
+	       "plain http without tls.cert: for what speaks TLS in front of it"),
 	OPTION("readApi.proxied", CONFIG_BOOL, data.read_api_proxied, "false", 0, 0,
 	       "answer without a token: for the API server's service proxy; see docs/read-api.md"),
 	OPTION("tls.cert", CONFIG_STRING, data.cert_file, NULL, 0, 0,
-	       "the read API's certificate, read again when it changes [plain http]"),
+	       "the read API's certificate, read again when it changes"),
 	OPTION("tls.key", CONFIG_STRING, data.key_file, NULL, 0, 0, "its private key"),
 	OPTION("clock.origin", CONFIG_TIME, clock_origin_ms, NULL, 0, 0,
 	       "virtual clock: where it agrees with the real one [now]; demo and tests only"),
@@ -178,8 +180,8 @@ static int read_grid(const struct options *o, struct arena *arena, struct grid_c
 
 static int check_data(const struct options *o, struct lists *ret, struct error *err)
 {
-	if (!o->data.cert_file != !o->data.key_file)
-		return error_set(err, ERR_INVALID, "tls.cert and tls.key: set both or neither");
+	if (data_check_tls(&o->data, err))
+		return -1;
 	if (o->data.url && db_check_url(o->data.url, err))
 		return error_wrap(err, "--db-url");
 	return data_read_retention(&o->data, ret->retention, &ret->n_retention, err);

@@ -132,7 +132,7 @@ static const char *read_region(struct reader *r, const struct json *j, const cha
 	if (!j)
 		return NULL;
 	if (s && strlen(s) <= MAX_REGION_NAME && str_is_dns_name(str_from(s)))
-		return arena_strdup(r->arena, s);
+		return arena_word(r->arena, s);
 	complain(r, path, key, "must be the name of a GridRegion such as north-scotland");
 	return NULL;
 }

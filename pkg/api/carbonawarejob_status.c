@@ -4,6 +4,7 @@
 
 #include "api/internal.h"
 #include "base/decimal.h"
+#include "base/words.h"
 #include "json/writer.h"
 
 /* Longer texts count as absent; the same bounds as in the schema. */
@@ -27,6 +28,15 @@ static const char *text(const struct json *parent, const char *key, size_t max, 
 	const char *s = json_string(json_get(parent, key));
 
 	return s && *s && strlen(s) <= max ? shared_text(t, s) : NULL;
+}
+
+/* The same for what many objects say. */
+static const char *word(const struct json *parent, const char *key, size_t max, struct shared_texts *t)
+{
+	const char *s = json_string(json_get(parent, key));
+	const char *known = s && *s && strlen(s) <= max ? word_of(s) : NULL;
+
+	return known ? known : text(parent, key, max, t);
 }
 
 /* Room for the elements of a list, at most `max`; nothing for an empty one. */
@@ -78,7 +88,7 @@ static void plan_decode(const struct json *j, struct shared_texts *t, struct caj
 		struct caj_segment *s = &ret->segments[n++];
 
 		*s = (struct caj_segment){
-			.region = text(item, "region", MAX_NAME, t),
+			.region = word(item, "region", MAX_NAME, t),
 			.start_ms = time_of(item, "startTime"),
 			.end_ms = time_of(item, "endTime"),
 			.parallelism = count(item, "parallelism"),
@@ -94,8 +104,8 @@ static void plan_decode(const struct json *j, struct shared_texts *t, struct caj
 static void baseline_decode(const struct json *j, struct shared_texts *t, struct caj_baseline *ret)
 {
 	struct caj_baseline b = {
-		.rule = text(j, "rule", MAX_WORD, t),
-		.region = text(j, "region", MAX_NAME, t),
+		.rule = word(j, "rule", MAX_WORD, t),
+		.region = word(j, "region", MAX_NAME, t),
 		.start_ms = time_of(j, "startTime"),
 	};
 
@@ -107,7 +117,7 @@ static void options_decode(const struct json *list, struct shared_texts *t, stru
 {
 	s->options = room_for(list, CAJ_MAX_OPTIONS, sizeof(*s->options), t->arena);
 	json_each (item, list) {
-		struct caj_option o = { .region = text(item, "region", MAX_NAME, t),
+		struct caj_option o = { .region = word(item, "region", MAX_NAME, t),
 					.start_ms = time_of(item, "startTime") };
 
 		figures_decode(json_get(item, "expected"), &o.expected);
@@ -121,7 +131,7 @@ static void runs_decode(const struct json *list, struct shared_texts *t, struct 
 	s->runs = room_for(list, CAJ_MAX_RUNS, sizeof(*s->runs), t->arena);
 	json_each (item, list) {
 		struct caj_run r = {
-			.region = text(item, "region", MAX_NAME, t),
+			.region = word(item, "region", MAX_NAME, t),
 			.job_uid = text(item, "jobUID", MAX_WORD, t),
 			.start_ms = time_of(item, "startTime"),
 			.end_ms = time_of(item, "endTime"),
@@ -161,9 +171,9 @@ static const struct caj_actual *actual_decode(const struct json *j, struct share
 	struct caj_actual *ret = arena_new(t->arena, struct caj_actual);
 	(void)json_bool(json_get(j, "final"), &ret->final);
 	figures_decode(j, &ret->figures);
-	ret->carbon_source = text(j, "carbonSource", MAX_NAME, t);
-	ret->energy_scope = text(j, "energyScope", MAX_WORD, t);
-	ret->cost_basis = text(j, "costBasis", MAX_WORD, t);
+	ret->carbon_source = word(j, "carbonSource", MAX_NAME, t);
+	ret->energy_scope = word(j, "energyScope", MAX_WORD, t);
+	ret->cost_basis = word(j, "costBasis", MAX_WORD, t);
 	return ret;
 }
 
@@ -198,9 +208,9 @@ void caj_status_decode(const struct json *j, struct shared_texts *t, struct caj_
 	ret->template_hash = text(j, "templateHash", MAX_WORD, t);
 	ret->deadline_ms = time_of(j, "deadlineTime");
 	ret->latest_start_ms = time_of(j, "latestStartTime");
-	ret->home = text(j, "home", MAX_NAME, t);
+	ret->home = word(j, "home", MAX_NAME, t);
 	ret->plan_id = text(j, "planID", MAX_WORD, t);
-	ret->currency = text(j, "currency", MAX_COLUMN, t);
+	ret->currency = word(j, "currency", MAX_COLUMN, t);
 	ret->estimated_start_ms = time_of(j, "estimatedStartTime");
 	ret->explanation = text(j, "explanation", MAX_SENTENCE, t);
 	ret->job_name = text(job, "name", MAX_NAME, t);

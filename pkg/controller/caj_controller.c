@@ -284,7 +284,7 @@ static int create_job(struct step *s, struct error *err)
 
 	if (k8s_path(path, &carbonawarejob_type, caj->obj.meta.namespace, caj->obj.meta.name, NULL, err) ||
 	    k8s_path(jobs, &job_type, caj->obj.meta.namespace, NULL, NULL, err) ||
-	    k8s_get(s->w->client, path, &text, err))
+	    (!young_take(s->ctx->young, s->caj, &text) && k8s_get(s->w->client, path, &text, err)))
 		return err->code == ERR_NOT_FOUND ? 1 : -1;
 	if (body_create_job(caj, buf_str(&text), &body, err)) {
 		if (err->code == ERR_CONFLICT)

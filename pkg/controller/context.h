@@ -9,6 +9,7 @@
 #include "controller/due.h"
 #include "controller/gone_pods.h"
 #include "controller/plan_table.h"
+#include "controller/young.h"
 #include "controller/zones.h"
 #include "decide/decide.h"
 #include "k8s/controller.h"
@@ -26,6 +27,7 @@ struct context {
 	struct due *due;
 	struct gone_pods *gone;
 	struct zones *zones;
+	struct young *young;
 	struct recorder *events;
 	struct controller *caj_controller, *plan_controller, *due_controller;
 	_Atomic(uint64_t) grid_changes; /* of GridRegions and Nodes, as far as a plan rests on them */

@@ -13,6 +13,8 @@ void caj_on_caj(void *arg, const struct object *old, const struct object *new)
 {
 	const struct context *ctx = arg;
 
+	if (old)
+		young_forget(ctx->young, old);
 	enqueue(ctx, new ? new->meta.key : old->meta.key);
 	/* Our own status writes change no plan, except that a release, an end or a blocked start moves power. */
 	if (!old || !new || old->meta.generation != new->meta.generation) {
@@ -26,6 +28,13 @@ void caj_on_caj(void *arg, const struct object *old, const struct object *new)
 	    condition_is_true(&a->status.conditions, COND_START_BLOCKED) !=
 		    condition_is_true(&b->status.conditions, COND_START_BLOCKED))
 		context_request_plan(ctx);
+}
+
+void caj_on_added(void *arg, const struct object *o, struct str text)
+{
+	const struct context *ctx = arg;
+
+	young_add(ctx->young, o, text);
 }
 
 void caj_on_job(void *arg, const struct object *old, const struct object *new)

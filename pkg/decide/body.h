@@ -10,7 +10,8 @@
 #include "decide/plan.h"
 
 /*
- * The Job to create, from the CarbonAwareJob as the API server gave it (live text, not the store's projection).
+ * The Job to create, from the CarbonAwareJob as the API server gave it: live text, not the store's projection, or what
+ * serves as such (controller/young.h).
  * ERR_INVALID names the field of spec.jobTemplate that is wrong. ERR_CONFLICT when the live object is not the one that
  * the decision was made on: another one of the same name, being deleted, or its Job was recorded already.
  */

@@ -30,8 +30,9 @@
  *
  * Freshness. What was observed may be older than what the API server has. Every write carries the version of the object
  * it changes: a status write that of the object, a patch of the Job that of the Job, a deletion the object's UID and
- * version, and body_create_job() looks at the live object. Where a decision also rests on the *other* object and cannot
- * be taken back, check_caj and check_job ask the caller to read that one live first and to give up when it has changed.
+ * version, and body_create_job() looks at the live object, or at what is as good (controller/young.h). Where a decision
+ * also rests on the *other* object and cannot be taken back, check_caj and check_job ask the caller to read that one
+ * live first and to give up when it has changed.
  *
  * Observe mode, by the namespace's label: the Job runs at once (as soon as its user's own earliest start allows) and
  * unmodified, whatever the limits; the plan that would have been made is shown. Released has the reason ObserveMode.

@@ -225,7 +225,7 @@ def test_what_was_fetched_is_in_the_database(demo: Played) -> None:
         metrics = {name for (name,) in db.execute("SELECT DISTINCT metric FROM latest_grid_conditions")}
     assert {"carbonintensity-gb", "octopus-agile", "elexon", "neso", "pv-live", "fuel-mix"} <= called
     assert issues["carbonintensity-gb"] > 20 and issues["neso"] > 20
-    assert {"demand", "wind", "solar", "wholesale"} <= metrics
+    assert {"demand", "wind", "solar", "wholesale", "stress", "mix-wind"} <= metrics
 
 
 @pytest.mark.parametrize("after", [3.0, 22.0], ids=["while-starting", "in-mid-story"])

@@ -20,6 +20,8 @@ static void crash(struct world *w, enum fault f)
 {
 	fault(w, f);
 	w->booted = false;
+	if (w->broken != KEEPS_TEXT)
+		w->young = NULL;
 	w->off_until = w->now;
 	if (chance(w, 30)) {
 		fault(w, OPERATOR_OFF);
@@ -248,15 +250,17 @@ static bool refuses_move(const struct world *w, const struct carbonawarejob *caj
 static bool apply(struct world *w, const struct caj_decision *d, const struct carbonawarejob *caj,
 		  const struct job *job)
 {
-	bool unversioned = w->broken == NO_STATUS_VERSION;
+	bool unversioned = w->broken == NO_STATUS_VERSION, unread;
 	struct job *patched;
 
 	switch (d->action) {
 	case CAJ_NOTHING:
 		return true;
 	case CAJ_CREATE_JOB:
-		if (live_job(w) ||
-		    (live(w)->status.job_uid && w->broken != NO_CREATE_CHECK && w->broken != CREATES_AGAIN))
+		unread = caj == w->young || w->broken == NO_CREATE_CHECK || w->broken == CREATES_AGAIN;
+		if (w->broken != KEEPS_TEXT)
+			w->young = NULL;
+		if (live_job(w) || (live(w)->status.job_uid && !unread))
 			return conflict(w);
 		server_create(w);
 		return true;
@@ -695,6 +699,8 @@ static void run_history(uint64_t seed, enum breakage broken, bool tells, struct 
 	}
 	arena_reset(&w.arena);
 	submit(&w);
+	/* In every other history the first process has been the leader since before. */
+	w.young = seed % 2 ? live(&w) : NULL;
 	put_job(&w, NULL);
 	for (int i = 0; i < (w.quiet ? 2 * EVENTS : EVENTS) && !w.deleted; i++) {
 		operate(&w);

@@ -100,6 +100,7 @@ enum breakage {
 	SKIPS_RECORD,      /* releases without writing releasedTime first */
 	NO_LIVE_CHECKS,    /* check_caj and check_job are ignored */
 	NO_CREATE_CHECK,   /* the live object is not looked at before the creation */
+	KEEPS_TEXT,        /* the text of a new object serves again, and in the next process */
 	NO_STATUS_VERSION, /* status writes without resourceVersion */
 	CREATES_AGAIN,     /* a deleted Job is made anew */
 	UNDOES_SUSPEND,    /* a foreign suspend is answered with another release */
@@ -127,6 +128,7 @@ static const char *const breakage_names[] = {
 	"skips record",
 	"no live checks",
 	"no create check",
+	"keeps text",
 	"no status version",
 	"creates again",
 	"undoes suspend",
@@ -195,7 +197,8 @@ struct world {
 	/* operator */
 	int64_t off_until;
 	bool booted;
-	int seen_caj, seen_job; /* versions in its caches */
+	int seen_caj, seen_job;             /* versions in its caches */
+	const struct carbonawarejob *young; /* its Job is made without a live read, once */
 	struct plan_entry *plan;
 	bool has_round;
 	enum grid grid;
