@@ -37,10 +37,9 @@
 #define ANNOTATION_RELEASED "loadshift.io/released" /* on the Job, set in the release patch: status.releasedTime */
 #define ANNOTATION_PAUSED "loadshift.io/paused"     /* on the Job, set in the patch that pauses it: status.pausedTime */
 #define ANNOTATION_PARALLELISM "loadshift.io/parallelism" /* on the Job: the one that we have set last */
-/* On the Job: where its affinity sends it, see caj_placed_of() in decide/translate.h. */
-#define ANNOTATION_PLACED "loadshift.io/placed"
+#define ANNOTATION_PLACED "loadshift.io/placed" /* on the Job: where its affinity sends it, see caj_placed_of() */
 #define ANNOTATION_LAST_CHECKPOINT "loadshift.io/last-checkpoint" /* on the Job, by its workload: RFC 3339 */
-#define ANNOTATION_TEMPLATE_HASH "loadshift.io/template-hash" /* on the Job: of the jobTemplate it was made from */
+#define ANNOTATION_TEMPLATE_HASH "loadshift.io/template-hash"     /* on the Job: of the jobTemplate it was made from */
 /* On the Job: the template's ttlSecondsAfterFinished, given to the Job only once its end has been recorded. */
 #define ANNOTATION_JOB_TTL "loadshift.io/ttl-seconds-after-finished"
 #define ANNOTATION_REGIONS "loadshift.io/regions" /* on the pods, for the extender */
