@@ -18,7 +18,7 @@ struct options {
 	char *server, *ca_file, *token_file;
 	char *operator_namespace, *service;
 	int output; /* enum output */
-	/* forecast */
+	/* forecast, workload */
 	int64_t hours;
 	/* data import, data export */
 	char *db_url, *shape, *provider, *zone, *metric, *kind, *time_column, *value_column, *scale;
@@ -76,6 +76,8 @@ struct command {
 
 int show_regions(const struct options *o, char **arguments, int n, struct error *err);
 int show_forecast(const struct options *o, char **arguments, int n, struct error *err);
+int show_scores(const struct options *o, char **arguments, int n, struct error *err);
+int show_workload(const struct options *o, char **arguments, int n, struct error *err);
 int show_jobs(const struct options *o, char **arguments, int n, struct error *err);
 int show_statistics(const struct options *o, char **arguments, int n, struct error *err);
 int show_freshness(const struct options *o, char **arguments, int n, struct error *err);

@@ -9,8 +9,10 @@
 
 static const struct command commands[] = {
 	{ "regions", "", "regions with their carbon, price and renewables now", show_regions },
+	{ "forecast score", "[REGION]", "how well forecasts have done, by day of lead", show_scores },
 	{ "forecast", "REGION", "what is known ahead of a region, as a table with a chart", show_forecast },
 	{ "jobs", "", "CarbonAwareJobs: state, planned start, what they save", show_jobs },
+	{ "workload", "", "power of CarbonAwareJobs ahead: as planned, and as expected from the past", show_workload },
 	{ "statistics", "", "what was saved, by namespace and currency", show_statistics },
 	{ "data freshness", "", "where carbon and prices of each region come from and how old they are",
 	  show_freshness },
@@ -31,7 +33,7 @@ static const struct config_option options_table[] = {
 	OPTION("kubeconfig", CONFIG_STRING, kubeconfig, NULL, 0, 0, "kubeconfig file [$KUBECONFIG, ~/.kube/config]"),
 	OPTION("context", CONFIG_STRING, context, NULL, 0, 0, "context in it [current-context]"),
 	OPTION("namespace", CONFIG_STRING, namespace, NULL, 0, 0,
-	       "short -n: jobs and statistics of this namespace only [all]"),
+	       "short -n: jobs, workload and statistics of this namespace only [all]"),
 	OPTION("output", CONFIG_ENUM, output, "table", 0, 0, "short -o: table or json"),
 	OPTION("server", CONFIG_STRING, server, NULL, 0, 0,
 	       "URL of the operator's read API [through the API server's service proxy]"),
@@ -41,7 +43,7 @@ static const struct config_option options_table[] = {
 	       "namespace of the operator's service"),
 	OPTION("service", CONFIG_STRING, service, "https:loadshift-operator:8443", 0, 0,
 	       "scheme:name:port of that service"),
-	OPTION("hours", CONFIG_INT, hours, "24", 1, 336, "forecast: so far ahead"),
+	OPTION("hours", CONFIG_INT, hours, "24", 1, 336, "forecast, workload: so far ahead"),
 	OPTION("db", CONFIG_STRING, db_url, NULL, 0, 0, "import, export: sqlite:///path or postgresql://..."),
 	OPTION("shape", CONFIG_STRING, shape, NULL, 0, 0, "import: what the file looks like; `--shape list` shows all"),
 	OPTION("provider", CONFIG_STRING, provider, NULL, 0, 0,

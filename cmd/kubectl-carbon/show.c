@@ -383,9 +383,37 @@ static void print_attributions(const struct json *sources)
 	}
 }
 
+/* p10 to p90, in the same unit as the column before. */
+static void add_range(struct table *t, const struct json *low, const struct json *high)
+{
+	char a[DECIMAL_TEXT], b[DECIMAL_TEXT];
+	int64_t x, y;
+
+	if (json_i64(low, &x) && json_i64(high, &y))
+		table_addf(t, "%s - %s", decimal_format_fixed(x, 3, 0, a), decimal_format_fixed(y, 3, 0, b));
+	else
+		table_add(t, NULL);
+}
+
+/* What is behind the end of what is published, or why nothing is; and how far off it all is. */
+static void print_own(const struct json *doc)
+{
+	const char *message = text(json_get(doc, "ownForecast"), "message");
+	char number[DECIMAL_TEXT];
+	int64_t error;
+
+	if (json_i64(json_get(doc, "carbonErrorMilligramsPerKWh"), &error))
+		(void)printf("mean error of the first day: %s g/kWh\n", decimal_format_fixed(error, 3, 1, number));
+	if (!message)
+		return;
+	(void)fputs("own forecast: ", stdout);
+	print_text(stdout, message);
+	(void)fputc('\n', stdout);
+}
+
 static void print_forecast(const struct json *doc, struct table *t)
 {
-	struct column carbon, price, renewable;
+	struct column carbon, low, high, price, renewable;
 	int64_t start_ms = 0, slot_s = SLOT_MS / SECOND_MS, max;
 	char when[TIME_TEXT], unit[UNIT_TEXT];
 	int scale;
@@ -394,13 +422,16 @@ static void print_forecast(const struct json *doc, struct table *t)
 	if (!json_i64(json_get(doc, "slotSeconds"), &slot_s) || slot_s < 1 || slot_s > DAY_MS)
 		slot_s = SLOT_MS / SECOND_MS;
 	read_column(doc, "carbonP50MilligramsPerKWh", &carbon);
+	read_column(doc, "carbonP10MilligramsPerKWh", &low);
+	read_column(doc, "carbonP90MilligramsPerKWh", &high);
 	read_column(doc, "priceP50PerKWhMicros", &price);
 	read_column(doc, "renewablePerMille", &renewable);
 	max = most(&carbon);
-	HEADER(t, "FROM", "CARBON", "PRICE", "RENEWABLE", "CARBON CHART");
+	HEADER(t, "FROM", "CARBON", "P10 - P90", "PRICE", "RENEWABLE", "CARBON CHART");
 	for (int i = 0; i < MAX(carbon.n, price.n); i++) {
 		table_add(t, time_format(start_ms + i * slot_s * SECOND_MS, when));
 		add_number(t, at(&carbon, i), 3, 0, " g/kWh");
+		add_range(t, at(&low, i), at(&high, i));
 		add_price(t, at(&price, i), text(doc, "currency"));
 		add_number(t, at(&renewable, i), 1, 0, " %");
 		add_bar(t, at(&carbon, i), max);
@@ -409,6 +440,7 @@ static void print_forecast(const struct json *doc, struct table *t)
 	print_lowest(&carbon, start_ms, slot_s * SECOND_MS, "cleanest", 3, 0, "g/kWh");
 	scale = price_unit(text(doc, "currency"), unit);
 	print_lowest(&price, start_ms, slot_s * SECOND_MS, "cheapest", scale, scale == 4 ? 2 : 4, unit);
+	print_own(doc);
 	print_attributions(json_get(doc, "sources"));
 	(void)fputc('\n', stdout);
 }
@@ -424,4 +456,81 @@ int show_forecast(const struct options *o, char **arguments, int n, struct error
 				 arguments[0]);
 	(void)snprintf(path, sizeof(path), "/regions/%s/forecast?hours=%" PRId64, arguments[0], o->hours);
 	return show(o, path, print_forecast, err);
+}
+
+static void add_error(struct table *t, const struct json *value, const char *metric)
+{
+	if (cstr_eq(metric, "carbon"))
+		add_number(t, value, 3, 1, " g/kWh");
+	else
+		add_number(t, value, 6, 4, " /kWh");
+}
+
+static void print_scores(const struct json *doc, struct table *t)
+{
+	HEADER(t, "REGION", "METRIC", "DAY", "SOURCE", "ISSUES", "MEAN ERROR", "RELATIVE", "PINBALL", "COVERED");
+	json_each (r, json_get(doc, "rows")) {
+		table_add(t, text(r, "region"));
+		table_add(t, text(r, "metric"));
+		add_number(t, json_get(r, "leadDay"), 0, 0, "");
+		table_add(t, text(r, "source"));
+		add_number(t, json_get(r, "issues"), 0, 0, "");
+		add_error(t, json_get(r, "meanAbsoluteError"), text(r, "metric"));
+		add_number(t, json_get(r, "meanAbsolutePerMille"), 1, 0, " %");
+		add_error(t, json_get(r, "pinballLoss"), text(r, "metric"));
+		add_number(t, json_get(r, "coveredPerMille"), 1, 0, " %");
+		table_end_row(t);
+	}
+}
+
+int show_scores(const struct options *o, char **arguments, int n, struct error *err)
+{
+	char path[MAX_PATH];
+
+	if (n > 1)
+		return error_set(err, ERR_INVALID, "forecast score takes one region, or none for all");
+	if (n == 1 && !str_is_dns_name(str_from(arguments[0])))
+		return error_set(err, ERR_INVALID, "\"%.60s\" is not the name of a region: kubectl carbon regions",
+				 arguments[0]);
+	(void)snprintf(path, sizeof(path), "/forecast-scores?limit=1000%s%s", n ? "&region=" : "",
+		       n ? arguments[0] : "");
+	return show(o, path, print_scores, err);
+}
+
+static void print_workload(const struct json *doc, struct table *t)
+{
+	struct column planned, low, middle, high;
+	int64_t start_ms = 0, max;
+	char when[TIME_TEXT];
+
+	(void)json_time(json_get(doc, "startTime"), &start_ms);
+	read_column(doc, "plannedMilliwatts", &planned);
+	read_column(doc, "expectedP10Milliwatts", &low);
+	read_column(doc, "expectedP50Milliwatts", &middle);
+	read_column(doc, "expectedP90Milliwatts", &high);
+	max = most(&planned);
+	HEADER(t, "FROM", "PLANNED", "EXPECTED", "P10", "P90", "PLANNED CHART");
+	for (int i = 0; i < planned.n; i++) {
+		table_add(t, time_format(start_ms + i * SLOT_MS, when));
+		add_number(t, at(&planned, i), 6, 3, " kW");
+		add_number(t, at(&middle, i), 6, 3, " kW");
+		add_number(t, at(&low, i), 6, 3, " kW");
+		add_number(t, at(&high, i), 6, 3, " kW");
+		add_bar(t, at(&planned, i), max);
+		table_end_row(t);
+	}
+	if (planned.n && !middle.n)
+		(void)puts("expected: not known: that needs the runs of a week in the operator's database\n");
+}
+
+int show_workload(const struct options *o, char **arguments, int n, struct error *err)
+{
+	char path[MAX_PATH], more[32];
+
+	(void)arguments, (void)n;
+	if (check_namespace(o, err))
+		return -1;
+	(void)snprintf(more, sizeof(more), "%shours=%" PRId64, o->namespace ? "&" : "", o->hours);
+	query_namespace(o, path, "/workload-forecast", more);
+	return show(o, path, print_workload, err);
 }

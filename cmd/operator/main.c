@@ -24,7 +24,8 @@ struct options {
 	int64_t lease_duration_ms, lease_renew_ms, lease_retry_ms;
 	bool grid_disabled;
 	char *carbon_url, *octopus_url, *octopus_product, *grid_server;
-	char *grid_providers, *grid_feeds, *grid_sources;
+	char *grid_providers, *grid_feeds, *grid_sources, *grid_tariffs;
+	bool forecast;
 	char *metrics_address, *probes_address;
 	int64_t metrics_port, probes_port;
 	int64_t clock_origin_ms, clock_factor;
@@ -82,6 +83,10 @@ static const struct config_option options_table[] = {
 	       "what to collect for whole areas: area, metric, provider, zone [GB's demand, wind, margin, ...]"),
 	OPTION("grid.sources", CONFIG_JSON, grid_sources, NULL, 0, 0,
 	       "sources of your own for the providers generic, prometheus, open-meteo, ..."),
+	OPTION("grid.tariffs", CONFIG_JSON, grid_tariffs, NULL, 0, 0,
+	       "how prices come from wholesale ones, by product and zone; see docs/forecast.md"),
+	OPTION("forecast.enabled", CONFIG_BOOL, forecast, "true", 0, 0,
+	       "with db.url: forecast two weeks ahead from history; see docs/forecast.md"),
 	OPTION("grid.octopusProduct", CONFIG_STRING, octopus_product, NULL, 0, 0, "Agile product code [discovered]"),
 	OPTION("metrics.address", CONFIG_STRING, metrics_address, NULL, 0, 0, "address of /metrics [all]"),
 	OPTION("metrics.port", CONFIG_INT, metrics_port, "8080", 0, 65535, "its port"),
@@ -148,6 +153,7 @@ static struct manager_config to_config(const struct options *o, const struct lis
 		.grid_server = o->grid_server,
 		.grid_disabled = o->grid_disabled,
 		.db_url = o->data.url,
+		.forecast = o->forecast,
 		.retention = lists->retention,
 		.n_retention = lists->n_retention,
 		.lost = on_lost,
@@ -167,7 +173,8 @@ static int read_grid(const struct options *o, struct arena *arena, struct grid_c
 {
 	if (check_url("grid-server", o->grid_server, err) || check_url("grid-carbon-url", o->carbon_url, err) ||
 	    check_url("grid-octopus-url", o->octopus_url, err) ||
-	    grid_config_parse(o->grid_providers, o->grid_feeds, o->grid_sources, arena, ret, err))
+	    grid_config_parse(o->grid_providers, o->grid_feeds, o->grid_sources, arena, ret, err) ||
+	    grid_config_tariffs(o->grid_tariffs, arena, ret, err))
 		return -1;
 	if (o->carbon_url)
 		grid_config_provider(ret, "carbonintensity-gb")->base_url = o->carbon_url;

@@ -16,7 +16,8 @@
 /* Of conditions, that the explanation may be one of. */
 #define MAX_MESSAGES 6
 
-#define MICROS 6 /* places of a cost */
+#define MAX_DURATION_S 31536000 /* as spec.expectedDurationSeconds */
+#define MICROS 6                /* places of a cost */
 
 /* Of a job whose duration is a year at most; more is nobody's record. */
 #define MAX_WORK_SECONDS (2 * INT64_C(31536000))
@@ -199,6 +200,7 @@ static const struct caj_savings *savings_decode(const struct json *j, struct are
 void caj_status_decode(const struct json *j, struct shared_texts *t, struct caj_status *ret)
 {
 	const struct json *job = json_get(j, "jobRef"), *saved = json_get(j, "saved");
+	int64_t seconds;
 
 	*ret = (struct caj_status){ 0 };
 	conditions_decode(json_get(j, "conditions"), NULL, t->arena, &ret->conditions);
@@ -208,6 +210,8 @@ void caj_status_decode(const struct json *j, struct shared_texts *t, struct caj_
 	ret->template_hash = text(j, "templateHash", MAX_WORD, t);
 	ret->deadline_ms = time_of(j, "deadlineTime");
 	ret->latest_start_ms = time_of(j, "latestStartTime");
+	if (json_i64(json_get(j, "learnedDurationSeconds"), &seconds) && seconds > 0 && seconds <= MAX_DURATION_S)
+		ret->learned_duration_ms = seconds * SECOND_MS;
 	ret->home = word(j, "home", MAX_NAME, t);
 	ret->plan_id = text(j, "planID", MAX_WORD, t);
 	ret->currency = word(j, "currency", MAX_COLUMN, t);
@@ -424,6 +428,7 @@ int caj_status_encode(const struct caj_status *s, struct buf *out, struct error 
 	put_text(&w, "templateHash", s->template_hash);
 	put_time(&w, "deadlineTime", s->deadline_ms);
 	put_time(&w, "latestStartTime", s->latest_start_ms);
+	put_i64(&w, "learnedDurationSeconds", s->learned_duration_ms > 0, s->learned_duration_ms / SECOND_MS);
 	put_text(&w, "home", s->home);
 	put_text(&w, "planID", s->plan_id);
 	put_plan(&w, &s->plan);

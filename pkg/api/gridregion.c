@@ -158,12 +158,14 @@ static void decode_sources(const struct json *list, struct gridregion *r, struct
 					 .licence = text(json_get(item, "licence"), a),
 					 .confidence_permille = number(json_get(item, "confidencePerMille")),
 					 .issued_ms = TIME_NONE,
-					 .fetched_ms = TIME_NONE };
+					 .fetched_ms = TIME_NONE,
+					 .from_ms = TIME_NONE };
 
 		if (!s.metric || !s.provider || r->n_sources == GRIDREGION_MAX_SOURCES)
 			continue;
 		(void)json_time(json_get(item, "issuedTime"), &s.issued_ms);
 		(void)json_time(json_get(item, "fetchedTime"), &s.fetched_ms);
+		(void)json_time(json_get(item, "fromTime"), &s.from_ms);
 		if (strcmp(s.metric, "price") == 0 && !r->currency)
 			r->currency = s.currency;
 		out[r->n_sources++] = s;
@@ -203,6 +205,7 @@ static void decode_status(const struct json *status, struct gridregion *r, struc
 	r->now.renewable_permille = number(json_get(now, "renewablePerMille"));
 	r->now.low_carbon_permille = number(json_get(now, "lowCarbonPerMille"));
 	r->confidence_permille = number(json_get(status, "confidencePerMille"));
+	r->carbon_error_mg_per_kwh = number(json_get(status, "carbonErrorMilligramsPerKWh"));
 	r->stress_permille = number(json_get(status, "stressPerMille"));
 	r->stress_cause = text(json_get(status, "stressCause"), a);
 	decode_word(now, "index", r->now.index, sizeof(r->now.index));
@@ -288,11 +291,20 @@ int32_t grid_forecast_at(const struct grid_forecast *f, const int32_t *column, i
 	return column_at(column, f->n, f->start_ms, f->slot_ms, ms);
 }
 
+int64_t gridregion_own_from_ms(const struct gridregion *r, const char *metric)
+{
+	for (int i = 0; i < r->n_sources; i++)
+		if (cstr_eq(r->sources[i].metric, metric) && r->sources[i].from_ms != TIME_NONE)
+			return r->sources[i].from_ms;
+	return INT64_MAX;
+}
+
 int32_t gridregion_carbon_error(const struct gridregion *r, int32_t config_mg_per_kwh)
 {
 	int64_t c = r->confidence_permille;
+	int32_t error = r->carbon_error_mg_per_kwh > 0 ? r->carbon_error_mg_per_kwh : config_mg_per_kwh;
 
-	return c > 0 && c < 1000 ? (int32_t)MIN((int64_t)config_mg_per_kwh * 1000 / c, INT32_MAX) : config_mg_per_kwh;
+	return c > 0 && c < 1000 ? (int32_t)MIN((int64_t)error * 1000 / c, INT32_MAX) : error;
 }
 
 int32_t grid_recent_carbon_at(const struct grid_recent *r, int64_t ms)

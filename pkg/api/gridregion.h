@@ -59,10 +59,11 @@ struct grid_recent {
 	const uint8_t *kind;
 };
 
-/* Of carbon and price the first entry is the source in use; those after it fill its gaps. */
+/* Of carbon and price the first entry is the source in use; those after it fill its gaps, or go on behind its end. */
 struct grid_source {
 	const char *metric; /* "carbon", "price", "mix", "stress" */
-	const char *use;    /* "first source", "fallback", "last good data", "last resort", "too old", "fills gaps" */
+	const char *use;    /* "first source", "fallback", "last good data", "last resort", "too old", "fills gaps",
+			       "forecast" */
 	const char *provider;
 	const char *zone;
 	const char *product;
@@ -74,6 +75,7 @@ struct grid_source {
 	int32_t confidence_permille; /* GRID_UNKNOWN = not said */
 	int64_t issued_ms;
 	int64_t fetched_ms;
+	int64_t from_ms; /* "forecast": the first slot whose figures are its own; TIME_NONE = not said */
 };
 
 struct grid_mix {
@@ -105,9 +107,10 @@ struct gridregion {
 	int n_sources;
 	const struct grid_mix *mix;
 	int n_mix;
-	int32_t confidence_permille; /* of the carbon figures, grid/chain.h; GRID_UNKNOWN = not said */
-	int32_t stress_permille;     /* of the area's grid, grid/stress.h */
-	const char *stress_cause;    /* "demand", "margin", "loss-of-load"; NULL = none */
+	int32_t confidence_permille;     /* of the carbon figures, grid/chain.h; GRID_UNKNOWN = not said */
+	int32_t carbon_error_mg_per_kwh; /* mean of the first day as scored; GRID_UNKNOWN = not scored */
+	int32_t stress_permille;         /* of the area's grid, grid/stress.h */
+	const char *stress_cause;        /* "demand", "margin", "loss-of-load"; NULL = none */
 	struct conditions conditions;
 	bool place_shift_disabled; /* condition PlaceShiftDisabled=True */
 };
@@ -130,7 +133,12 @@ int gridregion_of_node(const struct gridregion *const *regions, int n, const str
 int32_t grid_forecast_at(const struct grid_forecast *f, const int32_t *column, int64_t ms);
 /* End of the last slot whose carbon is known: until then the region can be planned for. TIME_NONE when none is. */
 int64_t grid_forecast_known_until_ms(const struct grid_forecast *f);
-/* The error to take the region's carbon forecast to have: config_mg as it is, more where it is less to be trusted. */
+/* The first slot ahead that is no figure of the source in use, but our own forecast; INT64_MAX when there is none. */
+int64_t gridregion_own_from_ms(const struct gridregion *r, const char *metric);
+/*
+ * The error to take the region's carbon forecast to have: as scored, else config_mg; more where it is less to be
+ * trusted.
+ */
 int32_t gridregion_carbon_error(const struct gridregion *r, int32_t config_mg_per_kwh);
 /* The best that is known of a past slot, whatever its kind; GRID_UNKNOWN if not there. */
 int32_t grid_recent_carbon_at(const struct grid_recent *r, int64_t ms);

@@ -102,6 +102,7 @@ void gridregion_write_sources(struct json_writer *w, const struct gridregion *r)
 		jw_string_opt(w, "licence", s->licence);
 		jw_time(w, "issuedTime", s->issued_ms);
 		jw_time(w, "fetchedTime", s->fetched_ms);
+		jw_time(w, "fromTime", s->from_ms);
 		jw_end_object(w);
 	}
 	jw_end_array(w);
@@ -244,6 +245,7 @@ void gridregion_encode_status(const struct gridregion *r, struct buf *out)
 	put_recent(&w, &r->recent);
 	put_mix(&w, r);
 	put_figure(&w, "confidencePerMille", r->confidence_permille);
+	put_figure(&w, "carbonErrorMilligramsPerKWh", r->carbon_error_mg_per_kwh);
 	put_figure(&w, "stressPerMille", r->stress_permille);
 	jw_string_opt(&w, "stressCause", r->stress_cause);
 	gridregion_write_basis(&w, &r->basis);

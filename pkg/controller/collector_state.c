@@ -116,10 +116,14 @@ static struct source *source_get(struct collector_state *s, enum grid_metric met
 	return src ? src : source_new(s, i, metric, spec->zone, pinned);
 }
 
-/* One column of a region's status as an answer; past slots come from `recent`. */
+/*
+ * One column of a region's status as an answer; past slots come from `recent`. What the operator itself has forecast
+ * there is nobody's answer.
+ */
 static void seed_track(struct grid_track *t, const struct gridregion *r, const int32_t *ahead, const int32_t *behind,
 		       int64_t issued_ms, int64_t fetched_ms, int64_t now_ms)
 {
+	int64_t own_ms = gridregion_own_from_ms(r, t->s.metric == GRID_CARBON ? "carbon" : "price");
 	_cleanup_free_ struct grid_series *s = xcalloc(1, sizeof(*s));
 	const struct grid_recent *recent = &r->recent;
 	int changed;
@@ -132,7 +136,7 @@ static void seed_track(struct grid_track *t, const struct gridregion *r, const i
 		int64_t ms = s->start_ms + i * SLOT_MS,
 			k = recent->start_ms == TIME_NONE ? -1 : (ms - recent->start_ms) / SLOT_MS;
 
-		s->value[i] = grid_forecast_at(&r->forecast, ahead, ms);
+		s->value[i] = ms < own_ms ? grid_forecast_at(&r->forecast, ahead, ms) : GRID_UNKNOWN;
 		s->kind[i] = GRID_KIND_FORECAST;
 		if (s->value[i] == GRID_UNKNOWN && behind && k >= 0 && k < recent->n && ms >= recent->start_ms) {
 			s->value[i] = behind[k];

@@ -4,6 +4,22 @@
 
 #include "k8s/types/pod.h"
 
+/* Of the job's template, which the Job tells before the status does; TIME_NONE: nothing is known. */
+static int64_t learned_ms(const struct context *ctx, const struct carbonawarejob *caj)
+{
+	const struct object *job _cleanup_object_ = NULL;
+	const char *hash = caj->status.template_hash;
+	int64_t ms;
+
+	if (caj->spec.expected_duration_ms != TIME_NONE || caj->status.learned_duration_ms > 0)
+		return TIME_NONE;
+	if (!hash) {
+		job = store_get(informer_store(ctx->jobs), caj->obj.meta.key);
+		hash = job ? object_annotation(job, ANNOTATION_TEMPLATE_HASH) : NULL;
+	}
+	return learned_duration(ctx->learned, caj->obj.meta.namespace, hash, &ms) ? ms : TIME_NONE;
+}
+
 void context_timing(const struct context *ctx, const struct carbonawarejob *caj, struct caj_timing *ret,
 		    struct caj_refusal *refusal)
 {
@@ -15,7 +31,7 @@ void context_timing(const struct context *ctx, const struct carbonawarejob *caj,
 
 	if (zone && zones_get(ctx->zones, zone, &tz, &err) == 0)
 		finish_by_ms = caj_finish_by_ms(&caj->spec.finish_by, tz, submitted_ms);
-	caj_timing(caj, submitted_ms, finish_by_ms, ret, refusal);
+	caj_timing_learned(caj, submitted_ms, finish_by_ms, learned_ms(ctx, caj), ret, refusal);
 	if (zone && !tz && !refusal->reason) {
 		refusal->reason = "UnknownTimeZone";
 		(void)snprintf(refusal->message, sizeof(refusal->message),

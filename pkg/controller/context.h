@@ -8,6 +8,7 @@
 
 #include "controller/due.h"
 #include "controller/gone_pods.h"
+#include "controller/learned.h"
 #include "controller/plan_table.h"
 #include "controller/young.h"
 #include "controller/zones.h"
@@ -28,6 +29,7 @@ struct context {
 	struct gone_pods *gone;
 	struct zones *zones;
 	struct young *young;
+	struct learned *learned;
 	struct recorder *events;
 	struct controller *caj_controller, *plan_controller, *due_controller;
 	_Atomic(uint64_t) grid_changes; /* of GridRegions and Nodes, as far as a plan rests on them */
@@ -40,7 +42,7 @@ static inline int64_t context_submitted_ms(const struct context *ctx, const stru
 	return clock_to_domain_ms(&ctx->clock, caj->obj.meta.creation_ms);
 }
 
-/* Timing and refusal of one object, finishBy resolved. */
+/* Timing and refusal of one object, finishBy resolved, with what is learnt of earlier runs. */
 void context_timing(const struct context *ctx, const struct carbonawarejob *caj, struct caj_timing *ret,
 		    struct caj_refusal *refusal);
 

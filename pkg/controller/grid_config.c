@@ -335,3 +335,79 @@ int grid_config_parse(const char *providers, const char *feeds, const char *sour
 	*ret = c;
 	return 0;
 }
+
+/* ---- tariffs ---- */
+
+struct tariff_setting {
+	const char *product, *zone, *time_zone;
+	double slope, peak, from_hour, to_hour, tax, cap;
+};
+
+static bool is_hour(double h)
+{
+	return h >= 0 && h <= 24 && h == floor(h);
+}
+
+static int check_tariff(const struct tariff_setting *t, const char *where, struct error *err)
+{
+	if (t->slope <= 0 || t->tax <= 0)
+		return error_set(err, ERR_INVALID, "%s: slope and tax must be above 0", where);
+	if (!is_hour(t->from_hour) || !is_hour(t->to_hour))
+		return error_set(err, ERR_INVALID, "%s: peakFromHour and peakToHour must be whole hours from 0 to 24",
+				 where);
+	return 0;
+}
+
+static int read_tariff(const struct json *item, const char *where, struct arena *arena, struct grid_tariff *ret,
+		       struct error *err)
+{
+	static const struct member members[] = { { "product", NAME, AT(tariff_setting, product), true },
+						 { "zone", NAME, AT(tariff_setting, zone), true },
+						 { "slope", NUMBER, AT(tariff_setting, slope), true },
+						 { "peak", NUMBER, AT(tariff_setting, peak), false },
+						 { "peakFromHour", NUMBER, AT(tariff_setting, from_hour), false },
+						 { "peakToHour", NUMBER, AT(tariff_setting, to_hour), false },
+						 { "tax", NUMBER, AT(tariff_setting, tax), false },
+						 { "cap", NUMBER, AT(tariff_setting, cap), false },
+						 { "timeZone", NAME, AT(tariff_setting, time_zone), false },
+						 { 0 } };
+	struct tariff_setting t = { .time_zone = "UTC", .tax = 1, .cap = INFINITY };
+
+	if (read_object(item, members, where, &t, arena, err) || check_tariff(&t, where, err))
+		return -1;
+	*ret = (struct grid_tariff){ t.product,
+				     t.zone,
+				     t.time_zone,
+				     { .slope = t.slope,
+				       .peak = t.peak * 1e6,
+				       .peak_begin_h = (int)t.from_hour,
+				       .peak_end_h = (int)t.to_hour,
+				       .tax = t.tax,
+				       .cap = t.cap * 1e6 } };
+	return 0;
+}
+
+int grid_config_tariffs(const char *tariffs, struct arena *arena, struct grid_config *ret, struct error *err)
+{
+	struct json *list _cleanup_(json_cleanup) = NULL;
+	struct grid_tariff *out;
+
+	if (parse(tariffs, "grid.tariffs", &list, err))
+		return -1;
+	if (list && !json_is_array(list))
+		return error_set(err, ERR_INVALID, "grid.tariffs: must be a list");
+	out = arena_array(arena, GRID_CONFIG_MAX_TARIFFS, struct grid_tariff);
+	ret->tariffs = out;
+	ret->n_tariffs = 0;
+	json_each (item, list) {
+		char where[64];
+
+		(void)snprintf(where, sizeof(where), "grid.tariffs[%zu]", ret->n_tariffs);
+		if (ret->n_tariffs == GRID_CONFIG_MAX_TARIFFS)
+			return error_set(err, ERR_INVALID, "grid.tariffs: at most %d", GRID_CONFIG_MAX_TARIFFS);
+		if (read_tariff(item, where, arena, &out[ret->n_tariffs], err))
+			return -1;
+		ret->n_tariffs++;
+	}
+	return 0;
+}

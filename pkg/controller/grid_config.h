@@ -12,11 +12,15 @@
  *	    - {area: GB, metric: demand, provider: elexon, zone: GB}
  *	  sources:
  *	    - {name: rack-a, provider: prometheus, metric: carbon, query: "avg(rack_carbon)", scale: 1000}
+ *	  tariffs:
+ *	    - {product: AGILE-24-10-01, zone: C, slope: 2.2, peak: 0.12, peakFromHour: 16, peakToHour: 19, cap: 0.9524,
+ *	       timeZone: Europe/London}
  */
 #ifndef CONTROLLER_GRID_CONFIG_H
 #define CONTROLLER_GRID_CONFIG_H
 
 #include "controller/collector.h"
+#include "grid/own_forecast.h"
 
 struct grid_config {
 	struct collector_provider
@@ -25,7 +29,11 @@ struct grid_config {
 	size_t n_feeds;
 	const struct grid_custom *custom;
 	size_t n_custom;
+	const struct grid_tariff *tariffs;
+	size_t n_tariffs;
 };
+
+#define GRID_CONFIG_MAX_TARIFFS 256
 
 /*
  * From the JSON of grid.providers, grid.feeds and grid.sources; NULL = not there: then the feeds are those that GB has.
@@ -33,6 +41,9 @@ struct grid_config {
  */
 int grid_config_parse(const char *providers, const char *feeds, const char *sources, struct arena *arena,
 		      struct grid_config *ret, struct error *err) must_check;
+/* From the JSON of grid.tariffs. Prices there are in the currency per kWh. Their time zones are not loaded yet. */
+int grid_config_tariffs(const char *tariffs, struct arena *arena, struct grid_config *ret,
+			struct error *err) must_check;
 /* The settings of that provider, made when there are none yet; for flags. The name must be in the table. */
 struct collector_provider *grid_config_provider(struct grid_config *c, const char *name);
 

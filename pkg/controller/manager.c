@@ -108,6 +108,20 @@ static void on_grid_data(void *arg, const char *region)
 	(void)workqueue_add(controller_queue(o->grid_controller), region);
 }
 
+static int make_forecaster(struct manager *o, struct error *err)
+{
+	struct forecaster_config config = { .clock = o->cfg.clock,
+					    .db = o->db,
+					    .regions = o->grid.regions,
+					    .collector = o->grid.collector,
+					    .tariffs = o->cfg.grid->tariffs,
+					    .n_tariffs = o->cfg.grid->n_tariffs,
+					    .changed = on_grid_data,
+					    .arg = o };
+
+	return o->db && o->cfg.forecast ? forecaster_new(&config, &o->grid.forecaster, err) : 0;
+}
+
 static int make_collector(struct manager *o, struct error *err)
 {
 	if (o->cfg.grid_disabled)
@@ -128,7 +142,7 @@ static int make_collector(struct manager *o, struct error *err)
 					     .history = o->db ? &o->past : NULL,
 					     .changed = on_grid_data,
 					     .arg = o };
-	return collector_new(&options, &o->grid.collector, err);
+	return collector_new(&options, &o->grid.collector, err) || make_forecaster(o, err) ? -1 : 0;
 }
 
 /* Providers are asked by the leader alone. */
@@ -137,7 +151,9 @@ static int start_collector(struct manager *o, struct error *err)
 	if (!o->grid_controller)
 		return 0;
 	gridregion_regions_changed(&o->grid);
-	return controller_start(o->grid_controller, err);
+	if (controller_start(o->grid_controller, err))
+		return -1;
+	return o->grid.forecaster ? forecaster_start(o->grid.forecaster, err) : 0;
 }
 
 static void on_region(void *arg, const struct object *old, const struct object *new)
@@ -162,6 +178,7 @@ static int make_database(struct manager *o, struct error *err)
 		return 0;
 	if (db_thread_new(o->cfg.db_url, &o->db, err))
 		return error_wrap(err, "db.url");
+	learned_read(o->ctx.learned, o->db);
 	o->history = grid_history_new(o->db);
 	o->sink = grid_history_sink(o->history);
 	o->past = grid_history_reader(o->history);
@@ -200,6 +217,7 @@ static void make_informers(struct manager *o)
 	c->pods = informer_new(c->k8s, o->loop,
 			       &(struct informer_options){ .type = &pod_type, .label_selector = LABEL_CAJ });
 	c->pods_by_owner = store_add_index(informer_store(c->pods), store_index_owner_uid);
+	informer_add_handler(c->cajs, learned_on_caj, c->learned);
 	informer_add_handler(c->cajs, caj_on_caj, c);
 	informer_on_added(c->cajs, caj_on_added, c);
 	informer_add_handler(c->jobs, caj_on_job, c);
@@ -344,6 +362,7 @@ static int start(struct manager *o, struct error *err)
 	c->gone = gone_pods_new();
 	c->zones = zones_new();
 	c->young = young_new();
+	c->learned = learned_new();
 	make_controllers(o);
 	make_informers(o);
 	if (make_database(o, err) || make_collector(o, err))
@@ -413,6 +432,7 @@ void manager_free(struct manager *o)
 		if (o->grid_controller)
 			controller_stop(o->grid_controller, 0);
 	}
+	forecaster_free(o->grid.forecaster);
 	collector_free(o->grid.collector);
 	recorder_free(c->events);
 	lease_free(o->lease);
@@ -435,6 +455,7 @@ void manager_free(struct manager *o)
 	gone_pods_free(c->gone);
 	zones_free(c->zones);
 	young_free(c->young);
+	learned_free(c->learned);
 	k8s_free(c->k8s);
 	(void)pthread_cond_destroy(&o->cond);
 	(void)pthread_mutex_destroy(&o->mutex);

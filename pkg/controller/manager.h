@@ -30,6 +30,7 @@ struct manager_config {
 	const char *grid_server;              /* stands in for the providers' own; NULL = none. See collector.h */
 	bool grid_disabled;                   /* fetch nothing: GridRegion statuses are written by somebody else */
 	const char *db_url;                   /* where all that is to be remembered goes, db/db.h; NULL = nowhere */
+	bool forecast;                        /* with a database: go on where published forecasts end */
 	const struct db_retention *retention; /* borrowed for its life */
 	size_t n_retention;
 	void (*lost)(void *arg); /* the Lease is gone: end the process. Any thread */

@@ -52,14 +52,21 @@ static int64_t finished_ms(const struct record *r)
 	return ms == TIME_NONE && r->gone ? r->at_ms : ms;
 }
 
+/* As it says or as was learnt. */
+static int64_t duration_ms(const struct carbonawarejob *caj)
+{
+	return caj->spec.expected_duration_ms == TIME_NONE && caj->status.learned_duration_ms > 0
+		       ? caj->status.learned_duration_ms
+		       : caj->spec.expected_duration_ms;
+}
+
 /* Of the whole job, as planned: pods and all. */
 static struct db_value power(const struct carbonawarejob *caj)
 {
 	const struct caj_figures *f = &caj->status.plan.expected;
-	int64_t duration_ms = caj->spec.expected_duration_ms;
+	int64_t ms = duration_ms(caj);
 
-	return known(f->energy_known && duration_ms > 0,
-		     duration_ms > 0 ? i64_mul_div(f->energy_milliwatt_hours, HOUR_MS, duration_ms) : 0);
+	return known(f->energy_known && ms > 0, ms > 0 ? i64_mul_div(f->energy_milliwatt_hours, HOUR_MS, ms) : 0);
 }
 
 /* ---- rows ---- */
@@ -86,7 +93,7 @@ static size_t workload_row(const struct clock *clock, const struct record *r, st
 	v[n++] = time_value(caj->spec.earliest_start_ms);
 	v[n++] = time_value(s->latest_start_ms);
 	v[n++] = time_value(s->deadline_ms);
-	v[n++] = time_value(caj->spec.expected_duration_ms);
+	v[n++] = time_value(duration_ms(caj));
 	v[n++] = power(caj);
 	v[n++] = limit(&caj->spec.max_carbon);
 	v[n++] = limit(&caj->spec.max_price);

@@ -7,6 +7,7 @@
 	"(excluded.kind, -excluded.issued_ms, -excluded.fetched_ms)" \
 	" < (old.kind, -old.issued_ms, -old.fetched_ms)"
 #define NEWER_VINTAGE "(excluded.n_known, excluded.fetched_ms) > (old.n_known, old.fetched_ms)"
+#define NEWER_SCORE "excluded.scored_ms > old.scored_ms"
 #define NEWER_OBJECT "excluded.updated_ms > old.updated_ms"
 /* What every sample has beside its key and value. */
 #define SAMPLE "duration_ms, kind, issued_ms, fetched_ms, quality, "
@@ -35,6 +36,13 @@ const struct db_table db_forecast_vintage = {
 	.columns = "fetched_ms, start_ms, step_ms, n_values, n_known, packed",
 	.time = "issued_ms",
 	.newer = NEWER_VINTAGE,
+};
+const struct db_table db_forecast_score = {
+	.name = "forecast_score",
+	.key = "region, metric, source, lead_day",
+	.columns = "scored_ms, n_issues, n_values, mean_absolute_error, mape_permille, pinball, coverage_permille",
+	.time = "scored_ms",
+	.newer = NEWER_SCORE,
 };
 const struct db_table db_compute_asset = {
 	.name = "compute_asset",
@@ -71,19 +79,13 @@ const struct db_table db_provider_call = {
 };
 
 const struct db_table *const db_tables[] = {
-	&db_carbon_intensity,
-	&db_generation_mix,
-	&db_demand,
-	&db_price,
-	&db_grid_stress,
-	&db_weather,
-	&db_signal,
-	&db_forecast_vintage,
-	&db_compute_asset,
-	&db_workload,
-	&db_schedule,
-	&db_provider_call,
-	NULL,
+	&db_carbon_intensity, &db_generation_mix,
+	&db_demand,           &db_price,
+	&db_grid_stress,      &db_weather,
+	&db_signal,           &db_forecast_vintage,
+	&db_forecast_score,   &db_compute_asset,
+	&db_workload,         &db_schedule,
+	&db_provider_call,    NULL,
 };
 
 const struct db_table *db_table_find(struct str name)

@@ -6,6 +6,7 @@
  *  - A sample (carbon_intensity, generation_mix, demand, price, grid_stress, weather, signal) gives way to one of a
  *    more trusted kind; of the same kind, to a newer issue; of the same issue, to one fetched later.
  *  - A forecast vintage gives way to one that knows more values; with as many, to one fetched later.
+ *  - A forecast's score gives way to a later one.
  *  - A compute asset or workload gives way to one updated later; first_seen_ms stays.
  *  - A schedule or provider call, once written, stays.
  */
@@ -24,7 +25,7 @@ struct db_table {
 };
 
 extern const struct db_table db_carbon_intensity, db_generation_mix, db_demand, db_price, db_grid_stress, db_weather,
-	db_signal, db_forecast_vintage, db_compute_asset, db_workload, db_schedule, db_provider_call;
+	db_signal, db_forecast_vintage, db_forecast_score, db_compute_asset, db_workload, db_schedule, db_provider_call;
 /* All of them, ending with NULL. */
 extern const struct db_table *const db_tables[];
 /* NULL when there is none of that name. */

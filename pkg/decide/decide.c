@@ -494,6 +494,7 @@ static void note_job(struct ctx *c)
 		c->s->template_hash = hash;
 	c->s->deadline_ms = c->o->timing.deadline_ms;
 	c->s->latest_start_ms = c->o->timing.latest_start_ms;
+	c->s->learned_duration_ms = c->o->timing.learned_ms;
 }
 
 /* Kueue may label a Job whose template it did not see: from then on suspend is Kueue's (contracts 1). */

@@ -37,9 +37,21 @@ int64_t caj_finish_by_ms(const struct caj_finish_by *f, const struct tz *tz, int
 	return TIME_NONE;
 }
 
+/* What is in the status was learnt when the job was first looked at: it stays. */
+static int64_t learned(const struct carbonawarejob *caj, int64_t learned_ms)
+{
+	const struct caj_spec *s = &caj->spec;
+	int64_t ms = caj->status.learned_duration_ms > 0 ? caj->status.learned_duration_ms : learned_ms;
+
+	if (s->expected_duration_ms != TIME_NONE || ms <= 0)
+		return TIME_NONE;
+	return s->template_active_deadline_ms != TIME_NONE ? MIN(ms, s->template_active_deadline_ms) : ms;
+}
+
 static void duration_and_margin(const struct caj_spec *s, struct caj_timing *t, struct caj_refusal *refusal)
 {
 	t->duration_ms = s->expected_duration_ms != TIME_NONE          ? s->expected_duration_ms
+			 : t->learned_ms != TIME_NONE                  ? t->learned_ms
 			 : s->template_active_deadline_ms != TIME_NONE ? s->template_active_deadline_ms
 								       : 0;
 	t->margin_ms =
@@ -90,6 +102,12 @@ static void window(const struct caj_spec *s, bool run_now, int64_t finish_by_ms,
 void caj_timing(const struct carbonawarejob *caj, int64_t submitted_ms, int64_t finish_by_ms, struct caj_timing *t,
 		struct caj_refusal *refusal)
 {
+	caj_timing_learned(caj, submitted_ms, finish_by_ms, TIME_NONE, t, refusal);
+}
+
+void caj_timing_learned(const struct carbonawarejob *caj, int64_t submitted_ms, int64_t finish_by_ms,
+			int64_t learned_ms, struct caj_timing *t, struct caj_refusal *refusal)
+{
 	const struct caj_spec *s = &caj->spec;
 
 	*t = (struct caj_timing){ .submitted_ms = submitted_ms, .earliest_ms = submitted_ms };
@@ -108,6 +126,7 @@ void caj_timing(const struct carbonawarejob *caj, int64_t submitted_ms, int64_t 
 		t->earliest_ms = MAX(t->earliest_ms, s->earliest_start_ms);
 	if (caj->not_before_ms != TIME_NONE && !caj->run_now)
 		t->earliest_ms = MAX(t->earliest_ms, caj->not_before_ms);
+	t->learned_ms = learned(caj, learned_ms);
 	duration_and_margin(s, t, refusal);
 	window(s, caj->run_now, finish_by_ms, t, refusal);
 	if (s->critical)

@@ -50,18 +50,23 @@ int grid_history_each(struct db *db, const char *zone, enum grid_metric metric, 
 struct grid_vintage {
 	const char *provider;
 	struct grid_basis basis;
+	int quantile_permille; /* 500: as it was said, or the middle of one of our own */
 	int64_t issued_ms, fetched_ms, start_ms, step_ms;
 	int n;
 	const int32_t *value; /* GRID_UNKNOWN where it said nothing; borrowed */
 };
 typedef int (*grid_vintage_fn)(void *arg, const struct grid_vintage *v);
-/* from_ms <= issued < to_ms, by provider and issue. */
-int grid_history_each_vintage(struct db *db, const char *zone, enum grid_metric metric, int64_t from_ms, int64_t to_ms,
-			      grid_vintage_fn fn, void *arg, struct error *err) must_check;
+/* from_ms <= issued < to_ms, by provider, issue and quantile. provider NULL = all. */
+int grid_history_each_vintage(struct db *db, const char *zone, enum grid_metric metric, const char *provider,
+			      int64_t from_ms, int64_t to_ms, grid_vintage_fn fn, void *arg,
+			      struct error *err) must_check;
 
 /* ---- writes by hand: for imports; on the db thread, in a transaction of their own ---- */
 
 /* As the sink's. Zones by their names in the database when provider's zone is one already. */
 int grid_history_put(struct db *db, const struct grid_sample *samples, size_t n, struct error *err) must_check;
+/* Forecasts in half hours; in the open transaction. The zone by its name in the database. */
+int grid_history_put_vintages(struct db *db, const char *zone, enum grid_metric metric, const struct grid_vintage *v,
+			      size_t n, struct error *err) must_check;
 
 #endif

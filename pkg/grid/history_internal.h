@@ -43,6 +43,7 @@ struct history_vintage {
 	char zone[GRID_NAME_MAX];
 	enum grid_metric metric;
 	struct grid_basis basis;
+	int quantile_permille;
 	int64_t issued_ms, fetched_ms, start_ms;
 	int n, n_known;
 	struct buf packed;
@@ -72,6 +73,9 @@ void history_rows_add_mix(struct history_rows *r, const struct grid_provider *p,
 			  int64_t fetched_ms);
 void history_rows_add_vintage(struct history_rows *r, const struct grid_provider *p, const struct grid_series *s,
 			      const struct grid_basis *basis, int64_t fetched_ms);
+/* The provider's name is borrowed; step_ms must be SLOT_MS. */
+void history_rows_add_own(struct history_rows *r, const char *zone, enum grid_metric metric,
+			  const struct grid_vintage *v);
 void history_rows_add_call(struct history_rows *r, const struct grid_attempt *a);
 /* All of them, in the open transaction. */
 int history_rows_write(struct db *db, const struct history_rows *r, struct history_ids *ids, struct error *err);

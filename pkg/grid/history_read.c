@@ -56,8 +56,8 @@ int grid_history_each(struct db *db, const char *zone, enum grid_metric metric, 
 	return more;
 }
 
-int grid_history_each_vintage(struct db *db, const char *zone, enum grid_metric metric, int64_t from_ms, int64_t to_ms,
-			      grid_vintage_fn fn, void *arg, struct error *err)
+int grid_history_each_vintage(struct db *db, const char *zone, enum grid_metric metric, const char *provider,
+			      int64_t from_ms, int64_t to_ms, grid_vintage_fn fn, void *arg, struct error *err)
 {
 	_cleanup_free_ int32_t *values = xcalloc(DB_PACK_MAX_VALUES, sizeof(*values));
 	_cleanup_(db_rows_end) struct db_rows rows = { 0 };
@@ -67,12 +67,13 @@ int grid_history_each_vintage(struct db *db, const char *zone, enum grid_metric 
 
 	if (db_query(db,
 		     "SELECT s.provider, s.accounting, s.scope, s.boundary, s.resolution, t.issued_ms, t.fetched_ms, "
-		     "t.start_ms, t.step_ms, t.n_values, t.packed FROM forecast_vintage t "
+		     "t.start_ms, t.step_ms, t.n_values, t.packed, t.quantile_permille FROM forecast_vintage t "
 		     "JOIN source s ON s.id = t.source_id JOIN zone z ON z.id = t.zone_id "
-		     "WHERE z.name = ? AND t.metric = ? AND t.quantile_permille = 500 AND t.issued_ms >= ? "
-		     "AND t.issued_ms < ? ORDER BY s.provider, t.source_id, t.issued_ms",
-		     DB_VALUES(DB_CSTR(zone), DB_CSTR(grid_metric_name(metric)), DB_I64(from_ms), DB_I64(to_ms)), &rows,
-		     err))
+		     "WHERE z.name = ? AND t.metric = ? AND s.provider LIKE ? AND t.issued_ms >= ? "
+		     "AND t.issued_ms < ? ORDER BY s.provider, t.source_id, t.issued_ms, t.quantile_permille",
+		     DB_VALUES(DB_CSTR(zone), DB_CSTR(grid_metric_name(metric)), DB_CSTR(provider ? provider : "%"),
+			       DB_I64(from_ms), DB_I64(to_ms)),
+		     &rows, err))
 		return -1;
 	while ((more = db_next(&rows, err)) > 0) {
 		(void)str_copy(name, sizeof(name), db_text(&rows, 0));
@@ -82,6 +83,7 @@ int grid_history_each_vintage(struct db *db, const char *zone, enum grid_metric 
 					   .start_ms = db_i64(&rows, 7),
 					   .step_ms = db_i64(&rows, 8),
 					   .n = (int)CLAMP(db_i64(&rows, 9), 0, DB_PACK_MAX_VALUES),
+					   .quantile_permille = (int)db_i64(&rows, 11),
 					   .value = values };
 		take_basis(&rows, 1, &v.basis);
 		if (db_unpack(db_blob(&rows, 10), values, (size_t)v.n, err))

@@ -92,31 +92,47 @@ void history_rows_add_mix(struct history_rows *r, const struct grid_provider *p,
 	(void)str_copy(row->fuel, sizeof(row->fuel), str_from(m->mix[fuel].fuel));
 }
 
-void history_rows_add_vintage(struct history_rows *r, const struct grid_provider *p, const struct grid_series *s,
-			      const struct grid_basis *basis, int64_t fetched_ms)
+void history_rows_add_own(struct history_rows *r, const char *zone, enum grid_metric metric,
+			  const struct grid_vintage *v)
 {
 	struct history_vintage *row;
-	int first = 0, end = s->n;
+	int first = 0, end = v->n;
 
-	while (first < end && s->value[first] == GRID_UNKNOWN)
+	while (first < end && v->value[first] == GRID_UNKNOWN)
 		first++;
-	while (end > first && s->value[end - 1] == GRID_UNKNOWN)
+	while (end > first && v->value[end - 1] == GRID_UNKNOWN)
 		end--;
 	if (first == end)
 		return;
 	row = vec_push(&r->vintages, GRID_HISTORY_MAX_ROWS);
 	if (!row)
 		return;
-	*row = (struct history_vintage){ .provider = p->name,
-					 .metric = s->metric,
-					 .basis = *basis,
-					 .issued_ms = s->issued_ms,
-					 .fetched_ms = fetched_ms,
-					 .start_ms = s->start_ms + first * SLOT_MS,
+	*row = (struct history_vintage){ .provider = v->provider,
+					 .metric = metric,
+					 .basis = v->basis,
+					 .quantile_permille = v->quantile_permille,
+					 .issued_ms = v->issued_ms,
+					 .fetched_ms = v->fetched_ms,
+					 .start_ms = v->start_ms + first * SLOT_MS,
 					 .n = end - first };
-	(void)str_copy(row->zone, sizeof(row->zone), str_from(s->zone));
+	(void)str_copy(row->zone, sizeof(row->zone), str_from(zone));
 	buf_init(&row->packed, DB_PACK_MAX_BYTES);
-	row->n_known = (int)db_pack(s->value + first, (size_t)row->n, &row->packed);
+	row->n_known = (int)db_pack(v->value + first, (size_t)row->n, &row->packed);
+}
+
+void history_rows_add_vintage(struct history_rows *r, const struct grid_provider *p, const struct grid_series *s,
+			      const struct grid_basis *basis, int64_t fetched_ms)
+{
+	history_rows_add_own(r, s->zone, s->metric,
+			     &(struct grid_vintage){ .provider = p->name,
+						     .basis = *basis,
+						     .quantile_permille = 500,
+						     .issued_ms = s->issued_ms,
+						     .fetched_ms = fetched_ms,
+						     .start_ms = s->start_ms,
+						     .step_ms = SLOT_MS,
+						     .n = s->n,
+						     .value = s->value });
 }
 
 void history_rows_add_call(struct history_rows *r, const struct grid_attempt *a)
@@ -444,7 +460,7 @@ static int write_vintages(struct db *db, const struct history_rows *r, struct hi
 		struct db_value v[] = { DB_I64(zone),
 					DB_I64(source),
 					DB_CSTR(grid_metric_name(f->metric)),
-					DB_I64(500),
+					DB_I64(f->quantile_permille),
 					DB_I64(f->issued_ms),
 					DB_I64(f->fetched_ms),
 					DB_I64(f->start_ms),
@@ -492,6 +508,21 @@ int grid_history_put(struct db *db, const struct grid_sample *samples, size_t n,
 	for (size_t i = 0; i < n; i++)
 		history_rows_add_sample(&rows, &samples[i]);
 	r = db_tx_begin(&tx, db, err) || history_rows_write(db, &rows, &ids, err) || db_tx_commit(&tx, err) ? -1 : 0;
+	history_rows_release(&rows);
+	history_ids_release(&ids);
+	return r;
+}
+
+int grid_history_put_vintages(struct db *db, const char *zone, enum grid_metric metric, const struct grid_vintage *v,
+			      size_t n, struct error *err)
+{
+	struct history_rows rows = { 0 };
+	struct history_ids ids = { 0 };
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		history_rows_add_own(&rows, zone, metric, &v[i]);
+	r = history_rows_write(db, &rows, &ids, err);
 	history_rows_release(&rows);
 	history_ids_release(&ids);
 	return r;

@@ -53,6 +53,26 @@ static const struct view decisions = {
 	},
 };
 
+static const struct view forecast_scores = {
+	"forecast-scores",
+	"forecast_score WHERE (CAST(? AS TEXT) = '' OR region = ?) ORDER BY region, metric, lead_day, "
+	"CASE source WHEN 'loadshift-forecast' THEN 1 WHEN 'previous-day' THEN 2 ELSE 0 END, source LIMIT ? OFFSET ?",
+	{
+		{ "region", "region", TEXT },
+		{ "metric", "metric", TEXT },
+		{ "source", "source", TEXT },
+		{ "lead_day", "leadDay", NUMBER },
+		{ "scored_ms", "scoredTime", TIME },
+		{ "n_issues", "issues", NUMBER },
+		{ "n_values", "values", NUMBER },
+		{ "mean_absolute_error", "meanAbsoluteError", NUMBER },
+		{ "mape_permille", "meanAbsolutePerMille", NUMBER },
+		{ "pinball", "pinballLoss", NUMBER },
+		{ "coverage_permille", "coveredPerMille", NUMBER },
+		{ 0 },
+	},
+};
+
 static const struct view views[] = {
 	{
 		"current-grid-status",
@@ -206,8 +226,8 @@ static int run(struct db *db, void *arg, struct error *err)
 	return 0;
 }
 
-static int on_database(struct readapi_request *r, int (*fn)(struct db *, void *, struct error *), void *arg,
-		       struct error *err)
+int readapi_on_database(struct readapi_request *r, int (*fn)(struct db *, void *, struct error *), void *arg,
+			struct error *err)
 {
 	if (!r->cfg->db)
 		return error_set(err, ERR_NOT_FOUND,
@@ -238,7 +258,7 @@ static int answer(struct readapi_request *r, const struct view *view, const stru
 	jw_array(&r->w, "rows");
 	q.begin = r->w;
 	q.begin_len = r->w.buf->len;
-	if (on_database(r, run, &q, err))
+	if (readapi_on_database(r, run, &q, err))
 		return -1;
 	r->w = q.w;
 	jw_end_object(&r->w);
@@ -262,8 +282,18 @@ int readapi_decisions(struct readapi_request *r, struct error *err)
 		      err);
 }
 
+int readapi_forecast_scores(struct readapi_request *r, struct error *err)
+{
+	const char *region = http_param(r->x, "region");
+
+	if (region && *region && !str_is_dns_name(str_from(region)))
+		return error_set(err, ERR_INVALID, "region is not the name of one");
+	region = region ? region : "";
+	return answer(r, &forecast_scores, DB_VALUES(DB_CSTR(region), DB_CSTR(region)), err);
+}
+
 /* Those that are no view of the database, but rows all the same. */
-static const struct view *const others[] = { &decisions };
+static const struct view *const others[] = { &decisions, &forecast_scores };
 
 /* By the end of its path: every route without a schema has one. */
 static const struct view *view_of(const struct readapi_route *route)
@@ -362,7 +392,7 @@ int readapi_data_status(struct readapi_request *r, struct error *err)
 	jw_object(&r->w, NULL);
 	q.begin = r->w;
 	q.begin_len = r->w.buf->len;
-	if (on_database(r, run_status, &q, err))
+	if (readapi_on_database(r, run_status, &q, err))
 		return -1;
 	r->w = q.w;
 	jw_end_object(&r->w);

@@ -78,9 +78,15 @@ int readapi_param_time(struct readapi_request *r, const char *name, int64_t def_
 
 /* ---- answers ---- */
 
+/* Runs it on the db thread. Without a database ERR_NOT_FOUND; that it does not answer is ERR_UNAVAILABLE. */
+int readapi_on_database(struct readapi_request *r, int (*fn)(struct db *, void *, struct error *), void *arg,
+			struct error *err) must_check;
+
 int readapi_regions(struct readapi_request *r, struct error *err);
 int readapi_region_current(struct readapi_request *r, struct error *err);
 int readapi_region_forecast(struct readapi_request *r, struct error *err);
+int readapi_forecast_scores(struct readapi_request *r, struct error *err);
+int readapi_workload_forecast(struct readapi_request *r, struct error *err);
 int readapi_jobs(struct readapi_request *r, struct error *err);
 int readapi_decisions(struct readapi_request *r, struct error *err);
 int readapi_statistics(struct readapi_request *r, struct error *err);

@@ -108,6 +108,18 @@ int readapi_region_current(struct readapi_request *r, struct error *err)
 	return 0;
 }
 
+/* What there is of our own, or why there is none. */
+static void write_own(struct json_writer *w, const struct gridregion *g)
+{
+	const struct condition *c = condition_find(&g->conditions, "OwnForecast");
+
+	jw_object(w, "ownForecast");
+	jw_string(w, "reason", c ? c->reason : "NoDatabase");
+	jw_string(w, "message",
+		  c ? c->message : "none: the operator has no database (db.url), or forecast.enabled is false");
+	jw_end_object(w);
+}
+
 int readapi_region_forecast(struct readapi_request *r, struct error *err)
 {
 	const struct object *o _cleanup_object_ = find(r, err);
@@ -129,6 +141,8 @@ int readapi_region_forecast(struct readapi_request *r, struct error *err)
 	jw_i64(&r->w, "slotSeconds", f->slot_ms / SECOND_MS);
 	jw_time(&r->w, "issuedTime", f->issued_ms);
 	jw_string_opt(&r->w, "currency", gridregion_of(o)->currency);
+	i32(&r->w, "carbonErrorMilligramsPerKWh", gridregion_of(o)->carbon_error_mg_per_kwh);
+	write_own(&r->w, gridregion_of(o));
 	column(&r->w, "carbonP10MilligramsPerKWh", f->carbon_p10, from, n);
 	column(&r->w, "carbonP50MilligramsPerKWh", f->carbon_p50, from, n);
 	column(&r->w, "carbonP90MilligramsPerKWh", f->carbon_p90, from, n);

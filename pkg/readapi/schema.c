@@ -34,11 +34,16 @@ static const struct schema schemas[] = {
 		       "lastTransitionTime: date-time, observedGeneration: integer" },
 	{ "RegionNow",
 	  "time!: date-time, " REGION_NOW ", stressCause: string, mix!: [Fuel], conditions!: [Condition]" },
+	{ "OwnForecast", "reason!: string, message!: string" },
 	{ "Forecast", "name!: string, startTime!: date-time, slotSeconds!: integer, issuedTime: date-time, "
-		      "currency: string, carbonP10MilligramsPerKWh: [integer?], "
+		      "currency: string, carbonErrorMilligramsPerKWh: integer, ownForecast!: OwnForecast, "
+		      "carbonP10MilligramsPerKWh: [integer?], "
 		      "carbonP50MilligramsPerKWh: [integer?], carbonP90MilligramsPerKWh: [integer?], "
 		      "priceP10PerKWhMicros: [integer?], priceP50PerKWhMicros: [integer?], "
 		      "priceP90PerKWhMicros: [integer?], renewablePerMille: [integer?], sources!: [Source]" },
+	{ "WorkloadForecast", "namespace: string, startTime!: date-time, slotSeconds!: integer, "
+			      "plannedMilliwatts!: [integer], pastRuns!: integer, expectedP10Milliwatts: [integer], "
+			      "expectedP50Milliwatts: [integer], expectedP90Milliwatts: [integer]" },
 	{ "Figures", "energyMilliWattHours: integer, carbonMilligrams: integer, cost: number" },
 	{ "Saving", "carbonMilligrams: integer, cost: number" },
 	{ "Savings", "time!: Saving, place!: Saving, forecastError!: Saving, total!: Saving" },

@@ -36,14 +36,14 @@ class World:
             ready=f"http://127.0.0.1:{self.port}/_replay/requests",
         )  # fmt: skip
 
-    def operator(self) -> Program:
+    def operator(self, *flags: str) -> Program:
         probes = free_port()
         return self.programs.start(
             "operator", "--kubeconfig", str(self.plane.kubeconfig), "--namespace", "default",
             "--metrics-port", str(self.metrics_port), "--probes-port", str(probes),
             "--grid-server", f"http://127.0.0.1:{self.port}",
             "--lease-duration", "3s", "--lease-renew-deadline", "2s", "--lease-retry-period", "500ms",
-            *self.clock.flags(),
+            *self.clock.flags(), *flags,
             ready=f"http://127.0.0.1:{probes}/readyz",
         )  # fmt: skip
 

@@ -74,6 +74,35 @@ def test_deferred_until_clean_and_completed(
     assert len(creations) == 1
 
 
+@pytest.mark.threads
+def test_length_is_learnt_from_earlier_runs(
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator]
+) -> None:
+    """The first job of a template says nothing of its length and runs at once; the second is deferred as the first took."""
+    regions(api, clock, london=CLEAN_LATER)
+    running = operator()
+    api.create(carbon_aware_job("first", maxDelaySeconds=6 * 3600, powerWattsPerPod=1000, homeRegion="london"))
+    first = api.wait_condition("carbonawarejobs", "first", "Complete")
+    assert not {"learnedDurationSeconds", "latestStartTime"} & set(first["status"])
+    # Known from the objects in the cluster, also to an operator that starts anew.
+    running.kill()
+    running.start()
+    regions(api, clock, london=CLEAN_LATER)  # again, an hour or so later
+    api.create(carbon_aware_job("second", maxDelaySeconds=6 * 3600, powerWattsPerPod=1000, homeRegion="london"))
+    second = api.wait("carbonawarejobs", "second", lambda c: state(c) == "Deferred", what="is deferred")
+    learned = second["status"]["learnedDurationSeconds"]
+    [run] = first["status"]["runs"]
+    took = parse_time(run["endTime"]) - parse_time(run["startTime"])
+    assert took <= learned < took + 60
+    segment = second["status"]["plan"]["segments"][0]
+    assert parse_time(segment["endTime"]) - parse_time(segment["startTime"]) == learned
+    other = carbon_aware_job("other", maxDelaySeconds=6 * 3600, powerWattsPerPod=1000, homeRegion="london")
+    other["spec"]["jobTemplate"] = job_template("2s")
+    api.create(other)
+    other = api.wait_condition("carbonawarejobs", "other", "Released")
+    assert not {"learnedDurationSeconds", "latestStartTime"} & set(other["status"])
+
+
 def test_without_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=CLEAN_LATER)
     operator()

@@ -92,6 +92,7 @@ def test_what_it_says(read_api: ReadApi, api: Api, cluster: ControlPlane, clock:
     forecast = read_api.ask("/regions/london/forecast?hours=3", token)[1]
     assert len(forecast["carbonP50MilligramsPerKWh"]) == len(forecast["priceP50PerKWhMicros"]) == 6
     assert forecast["slotSeconds"] == 1800
+    assert forecast["ownForecast"]["reason"] == "NoDatabase"  # something else writes these regions
     assert read_api.ask("/regions/nowhere/current", token)[0] == 404
 
     jobs = {j["name"]: j for j in read_api.ask(f"/jobs{own}", token)[1]["jobs"]}
@@ -125,6 +126,43 @@ def test_what_it_says(read_api: ReadApi, api: Api, cluster: ControlPlane, clock:
     assert [(r["region"], r["nodes"]) for r in compute["rows"] + rest["rows"]] == [("london", 1), ("north-scotland", 1)]
     providers = {p["name"]: p for p in read_api.ask("/providers", token)[1]["providers"]}
     assert providers["octopus-agile"]["exportable"] is False and providers["carbonintensity-gb"]["exportable"] is True
+
+
+def test_workload_ahead(read_api: ReadApi, api: Api, cluster: ControlPlane, clock: VirtualClock) -> None:
+    """What is planned of a namespace, and what is to be expected from ten days of hourly runs."""
+    token = reader(api, cluster, "everything", role="loadshift-view")
+    own = f"?namespace={api.namespace}&hours=48"
+    api.create(carbon_aware_job("later", expectedDurationSeconds=3600, maxDelaySeconds=80_000, powerWattsPerPod=100,
+                                relocate={"regions": ["north-scotland"]}, homeRegion="london"))  # fmt: skip
+    api.wait_condition("carbonawarejobs", "later", "Planned", timeout=30)
+    ahead = read_api.ask(f"/workload-forecast{own}", token)[1]
+    planned = ahead["plannedMilliwatts"]
+    assert len(planned) == 96 and max(planned) == 100_000 and sum(planned) == 200_000, planned
+    assert ahead["pastRuns"] == 0 and "expectedP50Milliwatts" not in ahead
+
+    now = int(clock.now()) // 3600 * 3600
+    columns = (
+        "uid, cluster, namespace, name, template_hash, home_region, state, urgency, created_ms, updated_ms, started_ms, "
+        "finished_ms, energy_milliwatt_hours, currency"
+    )
+    rows = [
+        (f"run-{i}", "", api.namespace, f"run-{i}", "h", "", "Succeeded", "Normal", 0, 0, (now - i * 3600) * 1000,
+         (now - (i - 1) * 3600) * 1000, 50_000 if (now - i * 3600) % 86400 < 43200 else 10_000, "")
+        for i in range(1, 240)
+    ]  # fmt: skip
+    assert read_api.database
+    with sqlite3.connect(read_api.database, timeout=30) as db:
+        db.executemany(f"INSERT INTO workload ({columns}) VALUES ({', '.join('?' * 14)})", rows)
+    ahead = read_api.ask(f"/workload-forecast{own}", token)[1]
+    expected = ahead["expectedP50Milliwatts"]
+    assert ahead["pastRuns"] == 239 and len(expected) == 96
+    # Half of each day 50 W, else 10; but for the hour that has just begun, in which nothing has run.
+    ordered = sorted(expected)
+    assert 5_000 < ordered[8] < 15_000 and 45_000 < ordered[-9] < 55_000, expected
+    low, high = ahead["expectedP10Milliwatts"], ahead["expectedP90Milliwatts"]
+    assert all(a <= b <= c for a, b, c in zip(low, expected, high, strict=True))
+    assert read_api.ask("/workload-forecast?hours=1000", token)[0] == 400
+    assert read_api.ask("/forecast-scores?region=london", token) == (200, {"rows": []})
 
 
 def test_the_description_is_true(read_api: ReadApi, api: Api, cluster: ControlPlane) -> None:

@@ -613,7 +613,7 @@ static void test_last_resorts(void **state)
 	assert_int_equal(grid_series_at(v.carbon.series, at("2026-05-07T03:00Z")), 203000);
 	assert_int_equal(grid_series_at(v.carbon.series, at("2026-05-07T22:30Z")), 222000);
 	status = arena_new(&w->arena, struct gridregion);
-	gridregion_status(&(struct gridregion){ 0 }, &v, clock_now_ms(&w->clock), &w->arena, status);
+	gridregion_status(&(struct gridregion){ 0 }, &v, NULL, clock_now_ms(&w->clock), &w->arena, status);
 	c = condition_find(&status->conditions, "Degraded");
 	assert_string_equal(c->reason, "CarbonLastResort");
 	assert_string_equal(condition_find(&status->conditions, "Fresh")->reason, "LastResort");

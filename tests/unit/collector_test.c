@@ -254,7 +254,7 @@ static void status_text(struct world *w, const struct gridregion *r, const struc
 {
 	struct gridregion *desired = arena_new(&w->arena, struct gridregion);
 
-	gridregion_status(r, v, clock_now_ms(&w->stub.clock), &w->arena, desired);
+	gridregion_status(r, v, NULL, clock_now_ms(&w->stub.clock), &w->arena, desired);
 	gridregion_encode_status(desired, out);
 }
 
@@ -329,7 +329,7 @@ static void test_fallback(void **state)
 	}
 	assert_non_null(strstr(v.carbon.trouble, "carbonintensity-gb 13: "));
 	desired = arena_new(&w.arena, struct gridregion);
-	gridregion_status(r, &v, clock_now_ms(&w.stub.clock), &w.arena, desired);
+	gridregion_status(r, &v, NULL, clock_now_ms(&w.stub.clock), &w.arena, desired);
 	assert_string_equal(desired->basis.resolution, "national");
 	assert_true(condition_is_true(&desired->conditions, "Fresh"));
 	assert_true(condition_is_true(&desired->conditions, "Degraded"));
@@ -516,7 +516,7 @@ static void test_status(void **state)
 	arena_init(&arena, 4096, ARENA_TEST_MAX);
 	a = arena_new(&arena, struct gridregion);
 	b = arena_new(&arena, struct gridregion);
-	gridregion_status(r, &v, now, &arena, a);
+	gridregion_status(r, &v, NULL, now, &arena, a);
 	assert_int_equal(a->now.carbon_mg_per_kwh, 102);
 	assert_int_equal(a->now.price_micros_per_kwh, -2);
 	assert_int_equal(a->now.renewable_permille, GRID_UNKNOWN);
@@ -537,15 +537,15 @@ static void test_status(void **state)
 	assert_false(condition_is_true(&a->conditions, "PlaceShiftDisabled"));
 	/* Fetched again with the same content: nothing to write. The next slot, or another value: something. */
 	v.carbon.fetched_ms = v.price.fetched_ms = now + MINUTE_MS;
-	gridregion_status(r, &v, now + MINUTE_MS, &arena, b);
+	gridregion_status(r, &v, NULL, now + MINUTE_MS, &arena, b);
 	b->conditions = a->conditions;
 	assert_false(gridregion_status_differs(a, b));
 	c.value[5]++;
-	gridregion_status(r, &v, now + MINUTE_MS, &arena, b);
+	gridregion_status(r, &v, NULL, now + MINUTE_MS, &arena, b);
 	b->conditions = a->conditions;
 	assert_true(gridregion_status_differs(a, b));
 	c.value[5]--;
-	gridregion_status(r, &v, now + SLOT_MS, &arena, b);
+	gridregion_status(r, &v, NULL, now + SLOT_MS, &arena, b);
 	b->conditions = a->conditions;
 	assert_true(gridregion_status_differs(a, b));
 	arena_release(&arena);
@@ -573,23 +573,23 @@ static void test_conditions(void **state)
 	(void)state;
 	arena_init(&arena, 4096, ARENA_TEST_MAX);
 	a = arena_new(&arena, struct gridregion);
-	gridregion_status(r, &v, now, &arena, a);
+	gridregion_status(r, &v, NULL, now, &arena, a);
 	assert_string_equal(condition_find(&a->conditions, "Fresh")->reason, "Stale");
 	assert_string_equal(condition_find(&a->conditions, "Degraded")->reason, "NoFreshCarbon");
 	assert_true(a->place_shift_disabled);
 	/* Last good data are shown, with their age to be seen. */
 	assert_int_equal(a->now.carbon_mg_per_kwh, 122);
-	gridregion_status(r, &v, now + 3 * DAY_MS, &arena, a);
+	gridregion_status(r, &v, NULL, now + 3 * DAY_MS, &arena, a);
 	assert_string_equal(condition_find(&a->conditions, "Fresh")->reason, "HorizonOver");
 	assert_int_equal(a->forecast.start_ms, TIME_NONE);
 	assert_int_equal(a->now.carbon_mg_per_kwh, GRID_UNKNOWN);
 	v.carbon.chain = -1;
-	gridregion_status(r, &v, now, &arena, a);
+	gridregion_status(r, &v, NULL, now, &arena, a);
 	assert_string_equal(condition_find(&a->conditions, "Fresh")->reason, "NoData");
 	v.carbon = (struct collector_pick){
 		.usable = true, .provider = &grid_carbonintensity_gb, .zone = "13", .fetched_ms = now, .series = &c
 	};
-	gridregion_status(r, &v, now, &arena, a);
+	gridregion_status(r, &v, NULL, now, &arena, a);
 	assert_string_equal(condition_find(&a->conditions, "Degraded")->reason, "NoPrice");
 	arena_release(&arena);
 	object_unref(&r->obj);

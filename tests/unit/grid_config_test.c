@@ -103,6 +103,44 @@ static void test_feeds(void **state)
 		"grid.feeds[0].area: is missing");
 }
 
+static void test_tariffs(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} bad[] = {
+		{ "{}", "grid.tariffs: must be a list" },
+		{ "[{\"zone\":\"C\",\"slope\":2}]", "grid.tariffs[0].product: is missing" },
+		{ "[{\"product\":\"A\",\"zone\":\"C\"}]", "grid.tariffs[0].slope: is missing" },
+		{ "[{\"product\":\"A\",\"zone\":\"C\",\"slope\":0}]", "slope and tax must be above 0" },
+		{ "[{\"product\":\"A\",\"zone\":\"C\",\"slope\":2,\"tax\":-1}]", "slope and tax must be above 0" },
+		{ "[{\"product\":\"A\",\"zone\":\"C\",\"slope\":2,\"peakToHour\":25}]", "whole hours from 0 to 24" },
+		{ "[{\"product\":\"A\",\"zone\":\"C\",\"slope\":2,\"peakFromHour\":1.5}]", "whole hours from 0 to 24" },
+		{ "[{\"product\":\"A\",\"zone\":\"C\",\"slope\":2,\"vat\":5}]", "there is no such setting" },
+	};
+	struct grid_config c = parsed(NULL, NULL, NULL);
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	assert_int_equal(grid_config_tariffs(NULL, &arena, &c, &err), 0);
+	assert_int_equal(c.n_tariffs, 0);
+	assert_int_equal(grid_config_tariffs("[{\"product\":\"AGILE\",\"zone\":\"C\",\"slope\":2.0,\"peak\":0.12,"
+					     "\"peakFromHour\":16,\"peakToHour\":19,\"cap\":0.95,\"timeZone\":"
+					     "\"Europe/London\"},{\"product\":\"X\",\"zone\":\"DE\",\"slope\":1}]",
+					     &arena, &c, &err),
+			 0);
+	assert_int_equal(c.n_tariffs, 2);
+	assert_string_equal(c.tariffs[0].zone, "C");
+	assert_string_equal(c.tariffs[0].time_zone, "Europe/London");
+	assert_true(c.tariffs[0].rule.peak == 120000 && c.tariffs[0].rule.cap == 950000);
+	assert_int_equal(c.tariffs[0].rule.peak_end_h, 19);
+	assert_true(c.tariffs[1].rule.tax == 1 && isinf(c.tariffs[1].rule.cap) && c.tariffs[1].rule.peak == 0);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(grid_config_tariffs(bad[i].text, &arena, &c, &err), -1);
+		if (!strstr(err.msg, bad[i].words))
+			fail_msg("not \"%s\" but: %s", bad[i].words, err.msg);
+	}
+}
+
 static void test_sources(void **state)
 {
 	struct grid_config c = parsed(NULL, NULL,
@@ -169,7 +207,8 @@ static int drop_arena(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_none), cmocka_unit_test(test_providers),
-					    cmocka_unit_test(test_feeds), cmocka_unit_test(test_sources) };
+					    cmocka_unit_test(test_feeds), cmocka_unit_test(test_tariffs),
+					    cmocka_unit_test(test_sources) };
 
 	return cmocka_run_group_tests(tests, make_arena, drop_arena);
 }

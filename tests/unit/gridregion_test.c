@@ -29,7 +29,8 @@ static const char full[] =
 	"\"price\":{\"chain\":[{\"provider\":\"octopus-agile\",\"product\":\"AGILE-24-10-01\",\"zone\":\"C\"}]},"
 	"\"powerLimit\":{\"watts\":5000,\"enforcement\":\"Hard\"},\"costBasis\":\"Shadow\",\"capacity\":\"OnDemand\"},"
 	"\"status\":{\"now\":{\"carbonMilligramsPerKWh\":141000,\"pricePerKWhMicros\":-21000,\"renewablePerMille\":243,"
-	"\"lowCarbonPerMille\":403,\"index\":\"moderate\"},\"confidencePerMille\":900,\"stressPerMille\":112,"
+	"\"lowCarbonPerMille\":403,\"index\":\"moderate\"},\"confidencePerMille\":900,\"carbonErrorMilligramsPerKWh\":"
+	"17500,\"stressPerMille\":112,"
 	"\"stressCause\":\"demand\",\"forecast\":{\"startTime\":\"2026-05-06T09:00:00Z\",\"slotSeconds\":1800,"
 	"\"issuedTime\":\"2026-05-06T09:00:00Z\",\"carbonP50\":[141000,0,null],\"priceP50\":[-21000],"
 	"\"renewable\":[243,250,null]},\"recent\":{\"startTime\":\"2026-05-06T08:00:00Z\",\"carbon\":[120000,130000],"
@@ -62,6 +63,8 @@ static void check_full(const struct gridregion *r)
 
 	assert_int_equal(r->now.low_carbon_permille, 403);
 	assert_int_equal(r->confidence_permille, 900);
+	assert_int_equal(r->carbon_error_mg_per_kwh, 17500);
+	assert_int_equal(gridregion_carbon_error(r, 20000), 19444);
 	assert_int_equal(r->stress_permille, 112);
 	assert_string_equal(r->stress_cause, "demand");
 	assert_string_equal(r->sources[0].use, "fallback");

@@ -164,7 +164,7 @@ static void what_the_sink_takes_is_in_the_database(void **state)
 	assert_int_equal(fixture_i64(f->db, "SELECT count(*) FROM generation_mix"), 2);
 	assert_int_equal(fixture_i64(f->db, "SELECT sum(share_permille) FROM generation_mix"), 1000);
 	assert_int_equal(fixture_i64(f->db, "SELECT n_bytes FROM provider_call"), 700000);
-	OK(grid_history_each_vintage(f->db, "london", GRID_CARBON, T0, T0 + SLOT_MS, add_vintage, &text, err));
+	OK(grid_history_each_vintage(f->db, "london", GRID_CARBON, NULL, T0, T0 + SLOT_MS, add_vintage, &text, err));
 	assert_string_equal(buf_cstr(&text), "carbonintensity-gb 0 6: 0 1000 2000 -1 4000 5000\n");
 }
 
