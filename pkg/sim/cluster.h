@@ -4,13 +4,16 @@
  * tick. What is ours is ours: the planning round, caj_decide() and the accounts are the operator's own functions, the
  * ranking of nodes is the extender's. What is modelled is Kubernetes:
  *
- *	API server   objects as the decoders make them, one version after the other; watchers hear of a write 20 ms
- *	             later; a write to an old version is refused
- *	Job          all its pods at once; a failed one again after 10 s, 20 s, ...; six such failures fail the Job
- *	scheduler    required and preferred affinity, the extender's filter and score (weight 5), then the least
- *allocated node; what fits nowhere waits for room, and nobody waits behind it kubelet      a pod runs after a start-up
- *delay (log-normal), for the job's duration; one that is lost begins again, unless the job may pause node         its
- *pods die with it, which Kubernetes finds out after 340 s (40 s, and 300 s of toleration)
+ *	API server   objects as the decoders make them, one version after the other; watchers hear of a
+ *	             write 20 ms later; a write to an old version is refused
+ *	Job          all its pods at once; one that fails again after 10 s, 20 s, ...; the seventh failure
+ *	             is the Job's; suspended, its pods are deleted and its start is forgotten
+ *	scheduler    required and preferred affinity, the extender's filter and score (weight 5), then the
+ *	             least allocated node; what fits nowhere waits, and nobody waits behind it
+ *	kubelet      a pod runs after a start-up delay (log-normal), for the job's duration; one that is
+ *	             lost begins again; of a job that may pause it goes on where it was, unless its node died
+ *	node         its pods die with it, which Kubernetes finds out after 340 s (40 s, and 300 s of
+ *	             toleration)
  *
  * The baseline: every Job unsuspended when it may first start, confined to its home, by the stock scheduler, on nodes
  * that fail at the same times. Accounts are made by the recorded signals and the time that pods ran on their nodes,
