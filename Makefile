@@ -109,7 +109,8 @@ asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 # Whatever is shared by threads, or has some of its own.
 TSAN_UNITS := $(filter store_% workqueue_% reflector_% lease_% rest_% http_% metrics_% log_% collector_% map_% \
-              extender_snapshot_% plan_table_% due_% gone_pods_% db_thread_% readapi_% history_test records_% forecaster_% learned_%,$(UNIT))
+              extender_snapshot_% plan_table_% due_% gone_pods_% db_thread_% readapi_% history_test records_% words_% \
+              young_% forecaster_% learned_%,$(UNIT))
 .PHONY: tsan
 tsan: ## unit tests of everything threaded under ThreadSanitizer, which first has to notice a race made on purpose
 	@mkdir -p $(B)/tsan

@@ -79,7 +79,7 @@ class Picture:
     def frame(self) -> Iterator[str]:
         yield f"<rect width='{WIDTH}' height='{self.height}' fill='{PAPER}'/>"
         yield from self.stand_ins()
-        yield text(16, 24, "make demo: ten jobs on a real Kubernetes, recorded GB grid data", size=15, weight="bold")
+        yield text(16, 24, "make demo: eleven jobs on a real Kubernetes, recorded GB grid data", size=15, weight="bold")
         yield text(16, 42, "carbon intensity, g CO2 per kWh", size=11)
         bottom = self.rows + ROW * len(self.jobs)
         for grams in range(0, MOST + 1, 100):
@@ -133,11 +133,14 @@ class Picture:
             yield text(self.x(self.begin + 3 * 3600) + 6, y + 14, "hard limit never met: did not run", size=11)
             return
         first, last = min(seconds(r["startTime"]) for r in runs), max(seconds(r["endTime"]) for r in runs)
-        if baseline and first > start + length:
-            yield line(self.x(start + length), y + 10, self.x(first), y + 10, INK, dash="2 4")
+        waits_from = start + length if baseline and first > start + length else first
+        if last > waits_from:
+            yield line(self.x(waits_from), y + 10, self.x(last), y + 10, INK, dash="2 4")
         for at in self.moved.get(job["metadata"]["name"], []):
             yield text(self.x(at), y + 14, "\u25c6", anchor="middle", size=11)
-        yield bar(self.x(first), y + 3, self.x(last) - self.x(first), COLOURS.get(runs[0]["region"], INK), "none")
+        for run in runs:
+            x, end = self.x(seconds(run["startTime"])), self.x(seconds(run["endTime"]))
+            yield bar(x, y + 3, end - x, COLOURS.get(run["region"], INK), "none")
         yield text(WIDTH - RIGHT + 6, y + 14, saved(status), size=11)
 
     def legend(self) -> Iterator[str]:

@@ -51,6 +51,10 @@ class Facts:
     def ran_in(self) -> set[str]:
         return {run["region"] for run in self.status.get("runs", [])}
 
+    def ran(self) -> list[Object]:
+        """The parts of its run."""
+        return list(self.status.get("runs", []))
+
     def planned_because(self, reason: str) -> bool:
         return any(c["type"] == "Planned" and c["reason"] == reason for c in self.status["conditions"])
 
@@ -94,6 +98,10 @@ ACTS = (
         "month-end-report", "2023-02-09T07:10:00Z", "a soft limit, overtaken by the latest start",
         lambda f: f["month-end-report"].planned_because("LatestStart")
         and abs(f["month-end-report"].released - parse_time(f["month-end-report"].status["latestStartTime"])) < 2400,
+    ),
+    Act(
+        "catalogue-refresh", "2023-02-09T07:10:00Z", "a job that pauses while electricity is dear in the evening",
+        lambda f: {"Paused", "Resumed"} <= f["catalogue-refresh"].reasons and len(f["catalogue-refresh"].ran()) == 2,
     ),
     Act(
         "render-trailer", "2023-02-09T07:10:00Z", "a hard limit that is never met",

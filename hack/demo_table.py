@@ -57,8 +57,10 @@ def layout(rows: Sequence[Sequence[str]], left: int) -> list[str]:
 
 def started(status: Object) -> str | None:
     """Pods' times are whole seconds of a clock that runs fast: a run cannot have begun before its release."""
-    first = min((run["startTime"] for run in status.get("runs") or []), default=None)
-    return max(first, status["releasedTime"]) if first else None
+    runs = sorted(run["startTime"] for run in status.get("runs") or [])
+    if len(runs) > 1:  # it was released more than once, and the last time is what releasedTime says
+        return runs[0]
+    return max(runs[0], status["releasedTime"]) if runs else None
 
 
 def when_and_where(jobs: Iterable[Object], to_domain: Callable[[str], str]) -> list[str]:

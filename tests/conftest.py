@@ -121,7 +121,10 @@ def private_cluster(workdir: Path, kube_tools: dict[str, str]) -> Iterator[Calla
 
 @pytest.fixture
 def namespace(cluster: ControlPlane, workdir: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A namespace of the shared cluster for this test; what is in it is written down if the test fails."""
+    """A namespace of the shared cluster for this test; what is in it is written down if the test fails.
+
+    Whoever makes a GridRegion there has the namespace too, and no other test finds it: they go with it.
+    """
     api = Api(cluster.client)
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40] + f"-{time.monotonic_ns() % 10**9}"
     api.create({"kind": "Namespace", "metadata": {"name": name}})
@@ -132,6 +135,7 @@ def namespace(cluster: ControlPlane, workdir: Path, request: pytest.FixtureReque
         state = cluster.kubectl("get", kinds, "--namespace", name, "--output=yaml", check=False)
         (workdir / "namespace.yaml").write_text(state)
     api.delete("namespaces", name)
+    api.request("DELETE", api.path("gridregions"))
 
 
 @pytest.fixture

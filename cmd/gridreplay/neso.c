@@ -270,11 +270,12 @@ static const char *host_of(const struct request *req)
 	return host ? host : "localhost";
 }
 
-static void put_resource(struct json_writer *w, const struct request *req, const struct resource *r, const char *name)
+static void put_resource(struct json_writer *w, const char *key, const struct request *req, const struct resource *r,
+			 const char *name)
 {
 	char text[TIME_TEXT];
 
-	jw_object(w, NULL);
+	jw_object(w, key);
 	jw_string(w, "id", r->id);
 	jw_string(w, "name", name);
 	jw_string(w, "format", "CSV");
@@ -306,8 +307,8 @@ static int package_show(struct request *req)
 			continue;
 		other.id = "00000000-0000-0000-0000-000000000000";
 		other.file = "archive.csv";
-		put_resource(&w, req, &other, "Archive");
-		put_resource(&w, req, &resources[i], resources[i].name);
+		put_resource(&w, NULL, req, &other, "Archive");
+		put_resource(&w, NULL, req, &resources[i], resources[i].name);
 		found = true;
 	}
 	jw_end_array(&w);
@@ -317,6 +318,33 @@ static int package_show(struct request *req)
 		return 200;
 	buf_reset(req->out);
 	return ckan_error(req, 404, "Not Found Error", "Not found");
+}
+
+static const struct resource *resource_of(const char *id)
+{
+	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
+		if (cstr_eq(id, resources[i].id))
+			return &resources[i];
+	return NULL;
+}
+
+static int no_resource(struct request *req)
+{
+	return ckan_error(req, 404, "Not Found Error", "Not found: Resource was not found.");
+}
+
+static int resource_show(struct request *req)
+{
+	const struct resource *r = resource_of(param_text(req, "id", ""));
+	struct json_writer w = json_writer(req->out);
+
+	if (!r)
+		return no_resource(req);
+	jw_object(&w, NULL);
+	jw_bool(&w, "success", true);
+	put_resource(&w, "result", req, r, r->name);
+	jw_end_object(&w);
+	return 200;
 }
 
 static void put_record(struct json_writer *w, const struct request *req, const struct resource *r, int64_t ms)
@@ -336,18 +364,14 @@ static void put_record(struct json_writer *w, const struct request *req, const s
 
 static int datastore_search(struct request *req)
 {
-	const char *id = param_text(req, "resource_id", "");
+	const struct resource *r = resource_of(param_text(req, "resource_id", ""));
 	struct json_writer w = json_writer(req->out);
 	bool newest = str_has_suffix(str_from(param_text(req, "sort", "")), STR(" desc"));
 	int64_t limit = 100, offset = 0, n = 0, last;
-	const struct resource *r = NULL;
 	struct span s;
 
-	for (size_t i = 0; i < ARRAY_LEN(resources); i++)
-		if (cstr_eq(id, resources[i].id))
-			r = &resources[i];
 	if (!r)
-		return ckan_error(req, 404, "Not Found Error", "Not found: Resource was not found.");
+		return no_resource(req);
 	(void)str_to_i64(str_from(param_text(req, "limit", "100")), 1, MAX_PAGE, &limit);
 	(void)str_to_i64(str_from(param_text(req, "offset", "0")), 0, INT32_MAX, &offset);
 	if (req->fault[FAULT_PAGES] && offset > 0)
@@ -376,11 +400,13 @@ static int datastore_search(struct request *req)
 	return 200;
 }
 
-/* /api/3/action/{package_show?id | datastore_search?resource_id} */
+/* /api/3/action/{package_show?id | resource_show?id | datastore_search?resource_id} */
 int neso_action(struct request *req)
 {
 	if (req->n_path == 4 && str_is(req->path[3], "package_show"))
 		return package_show(req);
+	if (req->n_path == 4 && str_is(req->path[3], "resource_show"))
+		return resource_show(req);
 	if (req->n_path == 4 && str_is(req->path[3], "datastore_search"))
 		return datastore_search(req);
 	return ckan_error(req, 404, "Not Found Error", "Action name not known");

@@ -14,7 +14,8 @@ static const struct command commands[] = {
 	{ "jobs", "", "CarbonAwareJobs: state, planned start, what they save", show_jobs },
 	{ "workload", "", "power of CarbonAwareJobs ahead: as planned, and as expected from the past", show_workload },
 	{ "statistics", "", "what was saved, by namespace and currency", show_statistics },
-	{ "data freshness", "", "where each region's figures come from and how old they are", show_freshness },
+	{ "data freshness", "", "where carbon and prices of each region come from and how old they are",
+	  show_freshness },
 	{ "data providers", "", "providers: circuit, last requests, licence", show_providers },
 	{ "data status", "", "the database: size and rows", show_status },
 	{ "data import", "FILE...", "CSV history into a database; - is standard input", run_import },
@@ -149,6 +150,13 @@ static int run(struct words *w, const struct options *o, struct error *err)
 	print_commands(stderr);
 	if (w->n_words == 0)
 		return error_set(err, ERR_INVALID, "name a command");
+	for (size_t i = 0; i < ARRAY_LEN(commands) && w->n_words == 1; i++) {
+		struct str rest = str_from(commands[i].words), first;
+
+		if (str_split(&rest, ' ', &first) && !str_empty(rest) && str_is(first, w->words[0]))
+			return error_set(err, ERR_INVALID, "\"%s\" wants another word, such as \"%s\"", w->words[0],
+					 commands[i].words);
+	}
 	return error_set(err, ERR_INVALID, "there is no command \"%.60s%s%.60s\"", w->words[0],
 			 w->n_words > 1 ? " " : "", w->n_words > 1 ? w->words[1] : "");
 }

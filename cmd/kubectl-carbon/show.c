@@ -8,6 +8,7 @@
 #define CHART_WIDTH 40
 #define MAX_SLOTS 700
 #define MAX_PATH 512
+#define UNIT_TEXT 24
 
 /* ---- one question ---- */
 
@@ -66,17 +67,22 @@ static void add_number(struct table *t, const struct json *value, int scale, int
 		table_add(t, NULL);
 }
 
-/* GBP in pence, as its tariffs are written; others in their unit. */
+/* GBP in pence, as its tariffs are written; others in their unit. The scale of the micros in that unit. */
+static int price_unit(const char *currency, char unit[UNIT_TEXT])
+{
+	bool pence = cstr_eq(currency, "GBP");
+
+	(void)snprintf(unit, UNIT_TEXT, "%.8s/kWh", pence ? "p" : currency ? currency : "");
+	return pence ? 4 : 6;
+}
+
 static void add_price(struct table *t, const struct json *micros, const char *currency)
 {
-	char unit[32];
+	char unit[UNIT_TEXT], blank_unit[UNIT_TEXT + 1];
+	int scale = price_unit(currency, unit);
 
-	if (cstr_eq(currency, "GBP")) {
-		add_number(t, micros, 4, 2, " p/kWh");
-		return;
-	}
-	(void)snprintf(unit, sizeof(unit), " %.8s/kWh", currency ? currency : "");
-	add_number(t, micros, 6, 4, unit);
+	(void)snprintf(blank_unit, sizeof(blank_unit), " %s", unit);
+	add_number(t, micros, scale, scale == 4 ? 2 : 4, blank_unit);
 }
 
 static void add_bool(struct table *t, const struct json *o, const char *key)
@@ -128,6 +134,9 @@ static void print_freshness(const struct json *doc, struct table *t)
 	HEADER(t, "REGION", "METRIC", "PROVIDER", "USE", "ISSUED", "ISSUED AGO", "FETCHED AGO", "CONFIDENCE");
 	json_each (r, json_get(doc, "regions"))
 		json_each (s, json_get(r, "sources")) {
+			/* Mix and stress go by what was issued with others. */
+			if (!text(s, "issuedTime"))
+				continue;
 			table_add(t, text(r, "name"));
 			table_add(t, text(s, "metric"));
 			table_add(t, text(s, "provider"));
@@ -146,25 +155,36 @@ int show_freshness(const struct options *o, char **arguments, int n, struct erro
 	return show(o, "/regions", print_freshness, err);
 }
 
+static void add_provider(struct table *t, const struct json *p, int64_t now_ms)
+{
+	const struct json *last = json_first(json_get(p, "attempts"));
+
+	table_add(t, text(p, "name"));
+	add_bool(t, p, "wanted");
+	table_add(t, text(p, "circuit"));
+	add_age(t, p, "lastGoodTime", now_ms);
+	table_add(t, text(last, "result"));
+	add_bool(t, p, "exportable");
+	table_add(t, text(p, "licence"));
+	table_add(t, text(p, "off"));
+	table_end_row(t);
+}
+
+/* Those in use first. */
 static void print_providers(const struct json *doc, struct table *t)
 {
 	int64_t now_ms = TIME_NONE;
 
 	(void)json_time(json_get(doc, "time"), &now_ms);
-	HEADER(t, "NAME", "USED", "CIRCUIT", "LAST GOOD", "LAST RESULT", "EXPORT", "LICENCE", "OFF");
-	json_each (p, json_get(doc, "providers")) {
-		const struct json *last = json_first(json_get(p, "attempts"));
+	HEADER(t, "NAME", "USED", "CIRCUIT", "GOOD AGO", "LAST RESULT", "EXPORT", "LICENCE", "OFF");
+	for (int used = 1; used >= 0; used--)
+		json_each (p, json_get(doc, "providers")) {
+			bool wanted = false;
 
-		table_add(t, text(p, "name"));
-		add_bool(t, p, "wanted");
-		table_add(t, text(p, "circuit"));
-		add_age(t, p, "lastGoodTime", now_ms);
-		table_add(t, text(last, "result"));
-		add_bool(t, p, "exportable");
-		table_add(t, text(p, "licence"));
-		table_add(t, text(p, "off"));
-		table_end_row(t);
-	}
+			(void)json_bool(json_get(p, "wanted"), &wanted);
+			if (wanted == (used != 0))
+				add_provider(t, p, now_ms);
+		}
 }
 
 int show_providers(const struct options *o, char **arguments, int n, struct error *err)
@@ -324,10 +344,11 @@ static void add_bar(struct table *t, const struct json *value, int64_t max)
 	}
 }
 
-/* Where the lowest value begins. */
-static void print_lowest(const struct column *c, int64_t start_ms, int64_t slot_ms, const char *what)
+/* Where the lowest value begins, and what it is: value / 10^scale with so many places, and the unit. */
+static void print_lowest(const struct column *c, int64_t start_ms, int64_t slot_ms, const char *what, int scale,
+			 int places, const char *unit)
 {
-	char when[TIME_TEXT];
+	char when[TIME_TEXT], number[DECIMAL_TEXT];
 	int64_t best = INT64_MAX, value;
 	int place = -1;
 
@@ -337,7 +358,29 @@ static void print_lowest(const struct column *c, int64_t start_ms, int64_t slot_
 			place = i;
 		}
 	if (place >= 0)
-		(void)printf("%s: %s\n", what, time_format(start_ms + place * slot_ms, when));
+		(void)printf("%s: %s, %s %s\n", what, time_format(start_ms + place * slot_ms, when),
+			     decimal_format_fixed(best, scale, places, number), unit);
+}
+
+/* Whose data these are; one name may stand for several figures. */
+static void print_attributions(const struct json *sources)
+{
+	json_each (s, sources) {
+		const char *name = text(s, "attribution") ? text(s, "attribution") : text(s, "provider");
+		bool told = false;
+
+		json_each (before, sources) {
+			if (before == s)
+				break;
+			told |= cstr_eq(name, text(before, "attribution") ? text(before, "attribution")
+									  : text(before, "provider"));
+		}
+		if (told || !name)
+			continue;
+		(void)fputs("data: ", stdout);
+		print_text(stdout, name);
+		(void)fputc('\n', stdout);
+	}
 }
 
 /* p10 to p90, in the same unit as the column before. */
@@ -372,7 +415,8 @@ static void print_forecast(const struct json *doc, struct table *t)
 {
 	struct column carbon, low, high, price, renewable;
 	int64_t start_ms = 0, slot_s = SLOT_MS / SECOND_MS, max;
-	char when[TIME_TEXT];
+	char when[TIME_TEXT], unit[UNIT_TEXT];
+	int scale;
 
 	(void)json_time(json_get(doc, "startTime"), &start_ms);
 	if (!json_i64(json_get(doc, "slotSeconds"), &slot_s) || slot_s < 1 || slot_s > DAY_MS)
@@ -393,15 +437,11 @@ static void print_forecast(const struct json *doc, struct table *t)
 		add_bar(t, at(&carbon, i), max);
 		table_end_row(t);
 	}
-	print_lowest(&carbon, start_ms, slot_s * SECOND_MS, "cleanest");
-	print_lowest(&price, start_ms, slot_s * SECOND_MS, "cheapest");
+	print_lowest(&carbon, start_ms, slot_s * SECOND_MS, "cleanest", 3, 0, "g/kWh");
+	scale = price_unit(text(doc, "currency"), unit);
+	print_lowest(&price, start_ms, slot_s * SECOND_MS, "cheapest", scale, scale == 4 ? 2 : 4, unit);
 	print_own(doc);
-	json_each (s, json_get(doc, "sources"))
-		if (text(s, "attribution")) {
-			(void)fputs("data: ", stdout);
-			print_text(stdout, text(s, "attribution"));
-			(void)fputc('\n', stdout);
-		}
+	print_attributions(json_get(doc, "sources"));
 	(void)fputc('\n', stdout);
 }
 

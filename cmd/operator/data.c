@@ -4,6 +4,7 @@
 
 #include "db/migrate.h"
 #include "json/json.h"
+#include "k8s/auth.h"
 
 static int read_rule(const struct data_options *o, const struct json *rule, struct db_retention *ret, struct error *err)
 {
@@ -67,6 +68,18 @@ int data_dry_run(const struct data_options *o, const struct db_retention *rules,
 		       rules[i].archive_dir ? "be archived" : "be deleted");
 	}
 	return 0;
+}
+
+int data_check_tls(const struct data_options *o, struct error *err)
+{
+	if (!o->cert_file != !o->key_file)
+		return error_set(err, ERR_INVALID, "tls.cert and tls.key: set both or neither");
+	if (!o->read_api || o->cert_file || o->read_api_plain ||
+	    (o->read_api_address && k8s_host_is_loopback(str_from(o->read_api_address))))
+		return 0;
+	return error_set(err, ERR_INVALID,
+			 "readApi needs tls.cert and tls.key; without them set readApi.address: 127.0.0.1, or "
+			 "readApi.plain: true where something else speaks TLS in front of it");
 }
 
 int data_read_api(const struct data_options *o, const struct clock *clock, struct manager *manager,

@@ -16,7 +16,7 @@ struct data_options {
 	bool read_api;
 	char *read_api_address;
 	int64_t read_api_port;
-	bool read_api_proxied;
+	bool read_api_plain, read_api_proxied;
 	char *cert_file, *key_file;
 };
 
@@ -26,6 +26,8 @@ int data_read_retention(const struct data_options *o, struct db_retention rules[
 /* Prints what would go now, table by table, and removes nothing. */
 int data_dry_run(const struct data_options *o, const struct db_retention *rules, size_t n, int64_t now_ms,
 		 struct error *err) must_check;
+/* A certificate with its key; or the read API is for this machine only, or is meant to speak plain http. */
+int data_check_tls(const struct data_options *o, struct error *err) must_check;
 /* *ret is NULL when it is off. */
 int data_read_api(const struct data_options *o, const struct clock *clock, struct manager *manager,
 		  struct readapi **ret, struct error *err) must_check;

@@ -19,6 +19,7 @@ struct options {
 	char *default_region;
 	int default_mode;
 	int64_t max_forecast_age_ms;
+	int64_t max_releases_per_slot;
 	int64_t workers, qps, burst;
 	int64_t lease_duration_ms, lease_renew_ms, lease_retry_ms;
 	bool grid_disabled;
@@ -57,6 +58,8 @@ static const struct config_option options_table[] = {
 	  .help = "act or observe (run at once, show the plan), for namespaces without label loadshift.io/mode" },
 	OPTION("maxForecastAge", CONFIG_DURATION, max_forecast_age_ms, "6h", MINUTE_MS, 7 * DAY_MS,
 	       "grid data fetched longer ago count as unknown"),
+	OPTION("maxReleasesPerSlot", CONFIG_INT, max_releases_per_slot, "0", 0, 1000000,
+	       "jobs planned to start in one half hour, all together, against stampedes; 0 = no limit"),
 	OPTION("workers", CONFIG_INT, workers, "4", 1, 64, "reconcilers of CarbonAwareJobs at once"),
 	OPTION("qps", CONFIG_INT, qps, "50", 0, 10000, "requests a second to the API server; 0 = no limit of ours"),
 	OPTION("burst", CONFIG_INT, burst, "100", 1, 20000, "requests at once above that"),
@@ -99,10 +102,12 @@ static const struct config_option options_table[] = {
 	OPTION("readApi.enabled", CONFIG_BOOL, data.read_api, "false", 0, 0, "serve /api/v1, see docs/read-api.md"),
 	OPTION("readApi.address", CONFIG_STRING, data.read_api_address, NULL, 0, 0, "its address [all]"),
 	OPTION("readApi.port", CONFIG_INT, data.read_api_port, "8443", 0, 65535, "its port"),
+	OPTION("readApi.plain", CONFIG_BOOL, data.read_api_plain, "false", 0, 0,
+	       "plain http without tls.cert: for what speaks TLS in front of it"),
 	OPTION("readApi.proxied", CONFIG_BOOL, data.read_api_proxied, "false", 0, 0,
 	       "answer without a token: for the API server's service proxy; see docs/read-api.md"),
 	OPTION("tls.cert", CONFIG_STRING, data.cert_file, NULL, 0, 0,
-	       "the read API's certificate, read again when it changes [plain http]"),
+	       "the read API's certificate, read again when it changes"),
 	OPTION("tls.key", CONFIG_STRING, data.key_file, NULL, 0, 0, "its private key"),
 	OPTION("clock.origin", CONFIG_TIME, clock_origin_ms, NULL, 0, 0,
 	       "virtual clock: where it agrees with the real one [now]; demo and tests only"),
@@ -137,6 +142,7 @@ static struct manager_config to_config(const struct options *o, const struct lis
 		.default_region = o->default_region,
 		.observe_by_default = o->default_mode == 1,
 		.max_forecast_age_ms = o->max_forecast_age_ms,
+		.max_releases_per_slot = (int32_t)o->max_releases_per_slot,
 		.workers = (int)o->workers,
 		.qps = o->qps,
 		.burst = o->burst,
@@ -181,8 +187,8 @@ static int read_grid(const struct options *o, struct arena *arena, struct grid_c
 
 static int check_data(const struct options *o, struct lists *ret, struct error *err)
 {
-	if (!o->data.cert_file != !o->data.key_file)
-		return error_set(err, ERR_INVALID, "tls.cert and tls.key: set both or neither");
+	if (data_check_tls(&o->data, err))
+		return -1;
 	if (o->data.url && db_check_url(o->data.url, err))
 		return error_wrap(err, "--db-url");
 	return data_read_retention(&o->data, ret->retention, &ret->n_retention, err);

@@ -12,6 +12,10 @@
 #define MAX_WEIGHT 1000
 #define MAX_CARBON_GRAMS 10000
 #define MAX_PRICE_MICROS 999999999
+#define MAX_MIN_RUN_SECONDS 604800
+#define MAX_CHECKPOINT_SECONDS 86400
+#define MAX_RESTART_WATT_HOURS 1000000
+#define MAX_SPEEDUP 64
 #define MAX_REGION_NAME 63
 #define MAX_TIME_ZONE 64
 #define MAX_TEMPLATE_TEXT 253
@@ -128,7 +132,7 @@ static const char *read_region(struct reader *r, const struct json *j, const cha
 	if (!j)
 		return NULL;
 	if (s && strlen(s) <= MAX_REGION_NAME && str_is_dns_name(str_from(s)))
-		return arena_strdup(r->arena, s);
+		return arena_word(r->arena, s);
 	complain(r, path, key, "must be the name of a GridRegion such as north-scotland");
 	return NULL;
 }
@@ -296,6 +300,83 @@ static void read_weights(struct reader *r, const struct json *spec, struct caj_w
 		complain(r, "spec", "weights", "must not all be 0; set carbon or another one above 0");
 }
 
+/* A number of at most three places, in thousandths. */
+static bool read_thousandths(const struct json *j, int64_t max, int64_t *ret)
+{
+	double v;
+
+	if (!json_double(j, &v) || v < 0 || v > (double)max)
+		return false;
+	*ret = decimal_from_double(v, 3);
+	return true;
+}
+
+static void read_interrupt(struct reader *r, const struct json *spec, struct caj_interrupt *ret)
+{
+	static const char path[] = "spec.interrupt";
+	const struct json *j = object_member(r, spec, "spec", "interrupt"), *energy = member(j, "restartWattHours");
+	int64_t min_run_s = 1800, checkpoint_s = 0, most = 4;
+
+	if (!j)
+		return;
+	*ret = (struct caj_interrupt){ .set = true };
+	read_i64(r, j, path, "minRunSeconds", 0, MAX_MIN_RUN_SECONDS, &min_run_s);
+	read_i64(r, j, path, "checkpointSeconds", 0, MAX_CHECKPOINT_SECONDS, &checkpoint_s);
+	read_i64(r, j, path, "maxInterruptions", 1, CAJ_MAX_INTERRUPTIONS, &most);
+	if (energy && !read_thousandths(energy, MAX_RESTART_WATT_HOURS, &ret->restart_milliwatt_hours))
+		complain(r, path, "restartWattHours", "must be a number from 0 to 1000000, such as 2.5");
+	ret->min_run_ms = min_run_s * SECOND_MS;
+	ret->checkpoint_ms = checkpoint_s * SECOND_MS;
+	ret->max_interruptions = (int)most;
+}
+
+/* False unless there is one for each level, each above the one before. */
+static bool read_speedup(struct reader *r, const struct json *list, struct caj_scale *s)
+{
+	int32_t *speedup = arena_array(r->arena, (size_t)s->max, int32_t);
+	int64_t before = 0, v;
+	int n = 0;
+
+	if (!json_is_array(list) || json_len(list) != (size_t)s->max)
+		return false;
+	json_each (item, list) {
+		if (!read_thousandths(item, MAX_SPEEDUP, &v) || v <= before)
+			return false;
+		speedup[n++] = (int32_t)v;
+		before = v;
+	}
+	s->speedup_permille = speedup;
+	s->n_speedup = n;
+	return true;
+}
+
+static void read_scale(struct reader *r, const struct json *spec, struct caj_scale *ret)
+{
+	static const char path[] = "spec.scale";
+	const struct json *j = object_member(r, spec, "spec", "scale"), *speedup = member(j, "speedup");
+	struct caj_scale s = { .set = true };
+	int64_t min = 1, max = 0;
+
+	if (!j)
+		return;
+	read_i64(r, j, path, "minParallelism", 1, CAJ_MAX_PARALLELISM, &min);
+	read_i64(r, j, path, "maxParallelism", 1, CAJ_MAX_PARALLELISM, &max);
+	s.min = (int)min;
+	s.max = (int)max;
+	if (max == 0)
+		complain(r, path, "maxParallelism", "is missing; say with how many pods it may run at most");
+	else if (min > max)
+		complain(r, path, "minParallelism", "must not be greater than maxParallelism; lower it or raise that");
+	else if (speedup && !read_speedup(r, speedup, &s))
+		complain(r, path, "speedup",
+			 arena_printf(r->arena,
+				      "must list %d rising numbers up to 64, one for each parallelism from 1 to "
+				      "maxParallelism, such as 1, 1.9; leave it out where pods add up",
+				      s.max));
+	else
+		*ret = s;
+}
+
 /* A label's value, which is used in messages: NULL when it is absent or no label's value. */
 static const char *queue_label(struct reader *r, const struct json *metadata)
 {
@@ -359,6 +440,8 @@ static void read_spec(struct reader *r, const struct json *item, struct caj_spec
 	read_i64(r, spec, "spec", "powerWattsPerPod", 0, MAX_WATTS, &s->power_watts_per_pod);
 	s->home_region = read_region(r, member(spec, "homeRegion"), "spec", "homeRegion");
 	read_relocate(r, spec, s);
+	read_interrupt(r, spec, &s->interrupt);
+	read_scale(r, spec, &s->scale);
 	const struct json *limits = object_member(r, spec, "spec", "limits");
 	read_whole_limit(r, limits, "maxCarbonGramsPerKWh", "spec.limits.maxCarbonGramsPerKWh", MAX_CARBON_GRAMS,
 			 &s->max_carbon);

@@ -16,8 +16,12 @@
 
 #define CAJ_MAX_REGIONS 32
 #define CAJ_MAX_OPTIONS 5
-#define CAJ_MAX_SEGMENTS 8
+#define CAJ_MAX_SEGMENTS 16
 #define CAJ_MAX_RUNS 16
+/* spec.scale: levels of parallelism. */
+#define CAJ_MAX_PARALLELISM 64
+/* spec.interrupt: pauses at most, so that the segments between them have room in a plan. */
+#define CAJ_MAX_INTERRUPTIONS (CAJ_MAX_SEGMENTS - 1)
 /* Bytes of an encoded status (contracts 1). */
 #define CAJ_MAX_STATUS 8192
 /* The child has the same name, and a pod's name adds 11 characters to it. */
@@ -31,6 +35,12 @@
 #define ANNOTATION_RUN_NOW "loadshift.io/run-now"
 #define ANNOTATION_NOT_BEFORE "loadshift.io/not-before"
 #define ANNOTATION_RELEASED "loadshift.io/released" /* on the Job, set in the release patch: status.releasedTime */
+#define ANNOTATION_PAUSED "loadshift.io/paused"     /* on the Job, set in the patch that pauses it: status.pausedTime */
+#define ANNOTATION_PARALLELISM "loadshift.io/parallelism" /* on the Job: the one that we have set last */
+/* On the Job: where its affinity sends it, see caj_placed_of() in decide/translate.h. */
+#define ANNOTATION_PLACED "loadshift.io/placed"
+/* On the Job, written by the workload: when it has saved its state, RFC 3339. */
+#define ANNOTATION_LAST_CHECKPOINT "loadshift.io/last-checkpoint"
 #define ANNOTATION_TEMPLATE_HASH "loadshift.io/template-hash" /* on the Job: of the jobTemplate it was made from */
 /* On the Job: the template's ttlSecondsAfterFinished, given to the Job only once its end has been recorded. */
 #define ANNOTATION_JOB_TTL "loadshift.io/ttl-seconds-after-finished"
@@ -57,6 +67,23 @@ struct caj_weights {
 	int32_t carbon, cost, delay, renewable; /* default 60, 30, 10, 0 */
 };
 
+/* spec.interrupt: may be paused. Not set = all 0. */
+struct caj_interrupt {
+	bool set;
+	int64_t min_run_ms;              /* of each part of the run */
+	int64_t checkpoint_ms;           /* saving its state takes so long, without work */
+	int64_t restart_milliwatt_hours; /* taken by each resumption */
+	int max_interruptions;           /* 1 .. CAJ_MAX_INTERRUPTIONS */
+};
+
+/* spec.scale: may run with min .. max pods; n pods draw n times a pod's power. Duration is meant at max. */
+struct caj_scale {
+	bool set;
+	int min, max;                    /* 1 <= min <= max <= CAJ_MAX_PARALLELISM */
+	int n_speedup;                   /* max, or 0: linear */
+	const int32_t *speedup_permille; /* [n - 1]: work per time of n pods, in thousandths of that of one; rising */
+};
+
 struct caj_spec {
 	bool suspend;
 	int64_t earliest_start_ms; /* TIME_NONE = not set, like the next ones */
@@ -69,6 +96,8 @@ struct caj_spec {
 	const char *home_region;     /* NULL = not set */
 	const char *const *relocate; /* regions beside home */
 	int n_relocate;
+	struct caj_interrupt interrupt;
+	struct caj_scale scale;
 	struct caj_limit max_carbon, max_price, min_renewable;
 	struct caj_weights weights;
 	bool critical;
@@ -118,9 +147,24 @@ struct caj_option {
 struct caj_run {
 	const char *region;
 	const char *job_uid;
+	int32_t segment; /* pauses before it */
 	int64_t start_ms, end_ms;
 	int32_t pods;
 	struct caj_figures figures;
+};
+
+/*
+ * How far a job has got that may pause or scale; decide/progress.h reads it. A stretch is a time in which it runs at
+ * one parallelism. Written down before whatever ends a stretch is done, so nothing of it rests on pods.
+ */
+struct caj_ledger {
+	bool begun;         /* else nothing of this is there */
+	int64_t work_ms;    /* of stretches that have ended, as time at full parallelism */
+	int64_t since_ms;   /* a pod runs since then; TIME_NONE = none has been seen to since the release */
+	const char *region; /* of the present stretch, or the last one; NULL = nobody's plan */
+	int32_t parallelism;
+	int32_t interruptions, moves;
+	bool in_place; /* the API server takes no other region for a Job that has started */
 };
 
 struct caj_actual {
@@ -159,7 +203,9 @@ struct caj_status {
 	int n_options;
 	struct caj_option *options; /* at most CAJ_MAX_OPTIONS */
 	const char *job_name, *job_uid;
-	int64_t released_ms;
+	int64_t released_ms; /* the last time; what was recorded before a pause that is later is over */
+	int64_t paused_ms;   /* the last time; TIME_NONE = never */
+	struct caj_ledger ledger;
 	int n_runs;
 	struct caj_run *runs;                  /* at most CAJ_MAX_RUNS, for which a copy has room */
 	const struct caj_actual *actual;       /* NULL = nothing has run, like the next */

@@ -4,6 +4,7 @@
 
 #include "api/internal.h"
 #include "base/decimal.h"
+#include "base/words.h"
 #include "json/writer.h"
 
 /* Longer texts count as absent; the same bounds as in the schema. */
@@ -18,6 +19,9 @@
 #define MAX_DURATION_S 31536000 /* as spec.expectedDurationSeconds */
 #define MICROS 6                /* places of a cost */
 
+/* Of a job whose duration is a year at most; more is nobody's record. */
+#define MAX_WORK_SECONDS (2 * INT64_C(31536000))
+
 /* ---- decode ---- */
 
 static const char *text(const struct json *parent, const char *key, size_t max, struct shared_texts *t)
@@ -25,6 +29,15 @@ static const char *text(const struct json *parent, const char *key, size_t max, 
 	const char *s = json_string(json_get(parent, key));
 
 	return s && *s && strlen(s) <= max ? shared_text(t, s) : NULL;
+}
+
+/* The same for what many objects say. */
+static const char *word(const struct json *parent, const char *key, size_t max, struct shared_texts *t)
+{
+	const char *s = json_string(json_get(parent, key));
+	const char *known = s && *s && strlen(s) <= max ? word_of(s) : NULL;
+
+	return known ? known : text(parent, key, max, t);
 }
 
 /* Room for the elements of a list, at most `max`; nothing for an empty one. */
@@ -76,7 +89,7 @@ static void plan_decode(const struct json *j, struct shared_texts *t, struct caj
 		struct caj_segment *s = &ret->segments[n++];
 
 		*s = (struct caj_segment){
-			.region = text(item, "region", MAX_NAME, t),
+			.region = word(item, "region", MAX_NAME, t),
 			.start_ms = time_of(item, "startTime"),
 			.end_ms = time_of(item, "endTime"),
 			.parallelism = count(item, "parallelism"),
@@ -92,8 +105,8 @@ static void plan_decode(const struct json *j, struct shared_texts *t, struct caj
 static void baseline_decode(const struct json *j, struct shared_texts *t, struct caj_baseline *ret)
 {
 	struct caj_baseline b = {
-		.rule = text(j, "rule", MAX_WORD, t),
-		.region = text(j, "region", MAX_NAME, t),
+		.rule = word(j, "rule", MAX_WORD, t),
+		.region = word(j, "region", MAX_NAME, t),
 		.start_ms = time_of(j, "startTime"),
 	};
 
@@ -105,7 +118,7 @@ static void options_decode(const struct json *list, struct shared_texts *t, stru
 {
 	s->options = room_for(list, CAJ_MAX_OPTIONS, sizeof(*s->options), t->arena);
 	json_each (item, list) {
-		struct caj_option o = { .region = text(item, "region", MAX_NAME, t),
+		struct caj_option o = { .region = word(item, "region", MAX_NAME, t),
 					.start_ms = time_of(item, "startTime") };
 
 		figures_decode(json_get(item, "expected"), &o.expected);
@@ -119,10 +132,11 @@ static void runs_decode(const struct json *list, struct shared_texts *t, struct 
 	s->runs = room_for(list, CAJ_MAX_RUNS, sizeof(*s->runs), t->arena);
 	json_each (item, list) {
 		struct caj_run r = {
-			.region = text(item, "region", MAX_NAME, t),
+			.region = word(item, "region", MAX_NAME, t),
 			.job_uid = text(item, "jobUID", MAX_WORD, t),
 			.start_ms = time_of(item, "startTime"),
 			.end_ms = time_of(item, "endTime"),
+			.segment = count(item, "segment"),
 			.pods = count(item, "pods"),
 		};
 
@@ -132,6 +146,25 @@ static void runs_decode(const struct json *list, struct shared_texts *t, struct 
 	}
 }
 
+/* A region that nobody named is not lost: it is where the plan says. */
+static void ledger_decode(const struct json *j, struct shared_texts *t, struct caj_ledger *ret)
+{
+	int64_t work_s = 0;
+
+	*ret = (struct caj_ledger){ .since_ms = TIME_NONE };
+	if (!json_is_object(j))
+		return;
+	ret->begun = true;
+	if (json_i64(json_get(j, "workSeconds"), &work_s))
+		ret->work_ms = CLAMP(work_s, 0, MAX_WORK_SECONDS) * SECOND_MS;
+	ret->since_ms = time_of(j, "sinceTime");
+	ret->region = text(j, "region", MAX_NAME, t);
+	ret->parallelism = count(j, "parallelism");
+	ret->interruptions = count(j, "interruptions");
+	ret->moves = count(j, "moves");
+	(void)json_bool(json_get(j, "inPlace"), &ret->in_place);
+}
+
 static const struct caj_actual *actual_decode(const struct json *j, struct shared_texts *t)
 {
 	if (!json_is_object(j))
@@ -139,9 +172,9 @@ static const struct caj_actual *actual_decode(const struct json *j, struct share
 	struct caj_actual *ret = arena_new(t->arena, struct caj_actual);
 	(void)json_bool(json_get(j, "final"), &ret->final);
 	figures_decode(j, &ret->figures);
-	ret->carbon_source = text(j, "carbonSource", MAX_NAME, t);
-	ret->energy_scope = text(j, "energyScope", MAX_WORD, t);
-	ret->cost_basis = text(j, "costBasis", MAX_WORD, t);
+	ret->carbon_source = word(j, "carbonSource", MAX_NAME, t);
+	ret->energy_scope = word(j, "energyScope", MAX_WORD, t);
+	ret->cost_basis = word(j, "costBasis", MAX_WORD, t);
 	return ret;
 }
 
@@ -179,15 +212,17 @@ void caj_status_decode(const struct json *j, struct shared_texts *t, struct caj_
 	ret->latest_start_ms = time_of(j, "latestStartTime");
 	if (json_i64(json_get(j, "learnedDurationSeconds"), &seconds) && seconds > 0 && seconds <= MAX_DURATION_S)
 		ret->learned_duration_ms = seconds * SECOND_MS;
-	ret->home = text(j, "home", MAX_NAME, t);
+	ret->home = word(j, "home", MAX_NAME, t);
 	ret->plan_id = text(j, "planID", MAX_WORD, t);
-	ret->currency = text(j, "currency", MAX_COLUMN, t);
+	ret->currency = word(j, "currency", MAX_COLUMN, t);
 	ret->estimated_start_ms = time_of(j, "estimatedStartTime");
 	ret->explanation = text(j, "explanation", MAX_SENTENCE, t);
 	ret->job_name = text(job, "name", MAX_NAME, t);
 	if (ret->job_name)
 		ret->job_uid = text(job, "uid", MAX_WORD, t);
 	ret->released_ms = time_of(j, "releasedTime");
+	ret->paused_ms = time_of(j, "pausedTime");
+	ledger_decode(json_get(j, "progress"), t, &ret->ledger);
 	ret->saved_carbon = text(saved, "carbon", MAX_COLUMN, t);
 	ret->saved_cost = text(saved, "cost", MAX_COLUMN, t);
 	(void)json_i64(json_get(j, "observedGeneration"), &ret->observed_generation);
@@ -312,6 +347,7 @@ static void put_runs(struct json_writer *w, const struct caj_status *s)
 		jw_object(w, NULL);
 		put_text(w, "region", r->region);
 		put_text(w, "jobUID", r->job_uid);
+		put_i64(w, "segment", r->segment > 0, r->segment);
 		put_time(w, "startTime", r->start_ms);
 		put_time(w, "endTime", r->end_ms);
 		jw_i64(w, "pods", r->pods);
@@ -319,6 +355,22 @@ static void put_runs(struct json_writer *w, const struct caj_status *s)
 		jw_end_object(w);
 	}
 	jw_end_array(w);
+}
+
+static void put_ledger(struct json_writer *w, const struct caj_ledger *l)
+{
+	if (!l->begun)
+		return;
+	jw_object(w, "progress");
+	jw_i64(w, "workSeconds", l->work_ms / SECOND_MS);
+	put_time(w, "sinceTime", l->since_ms);
+	put_text(w, "region", l->region);
+	jw_i64(w, "parallelism", l->parallelism);
+	jw_i64(w, "interruptions", l->interruptions);
+	jw_i64(w, "moves", l->moves);
+	if (l->in_place)
+		jw_bool(w, "inPlace", true);
+	jw_end_object(w);
 }
 
 static void put_actual(struct json_writer *w, const struct caj_actual *a)
@@ -387,6 +439,8 @@ int caj_status_encode(const struct caj_status *s, struct buf *out, struct error 
 	put_options(&w, s);
 	put_job(&w, s);
 	put_time(&w, "releasedTime", s->released_ms);
+	put_time(&w, "pausedTime", s->paused_ms);
+	put_ledger(&w, &s->ledger);
 	put_runs(&w, s);
 	put_actual(&w, s->actual);
 	put_savings(&w, s->savings);
@@ -463,6 +517,7 @@ void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_
 	options_copy(from, a, ret);
 	ret->job_name = arena_strdup(a, from->job_name);
 	ret->job_uid = arena_strdup(a, from->job_uid);
+	ret->ledger.region = arena_strdup(a, from->ledger.region);
 	runs_copy(from, a, ret);
 	ret->actual = actual_copy(from->actual, a);
 	ret->savings = savings_copy(from->savings, a);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/alloc.h"
+#include "base/words.h"
 
 #define ARENA_MAX_CHUNK (64 * 1024)
 #define ARENA_ALIGN 8
@@ -131,6 +132,13 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
 	va_end(again);
 	va_end(args);
 	return p;
+}
+
+const char *arena_word(struct arena *a, const char *s)
+{
+	const char *word = word_of(s);
+
+	return word ? word : arena_strdup(a, s);
 }
 
 void shared_texts_know(struct shared_texts *t, const char *s)

@@ -36,6 +36,9 @@ char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len) __attribute__((returns_nonnull));
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3), returns_nonnull));
 
+/* A copy, or the one that the process has of such a word (base/words.h): for what many objects have in common. */
+const char *arena_word(struct arena *a, const char *s) __attribute__((returns_nonnull));
+
 /*
  * Copies in an arena of which equal ones are the same, for an object that names a few things often: regions, or one
  * sentence in several places. So many are remembered; what comes later is copied each time.

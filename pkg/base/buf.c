@@ -64,15 +64,6 @@ int buf_addstr(struct buf *b, struct str s)
 	return buf_add(b, s.ptr, s.len);
 }
 
-int buf_addc(struct buf *b, char c)
-{
-	if (buf_reserve(b, 1))
-		return -1;
-	b->ptr[b->len++] = c;
-	b->ptr[b->len] = '\0';
-	return 0;
-}
-
 int buf_addv(struct buf *b, const char *fmt, va_list args)
 {
 	char text[512];

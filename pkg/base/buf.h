@@ -39,9 +39,17 @@ void buf_reset(struct buf *b);
 int buf_add(struct buf *b, const void *data, size_t len);
 int buf_adds(struct buf *b, const char *s);
 int buf_addstr(struct buf *b, struct str s);
-int buf_addc(struct buf *b, char c);
 int buf_addf(struct buf *b, const char *fmt, ...) printf_like(2, 3);
 int buf_addv(struct buf *b, const char *fmt, va_list args) printf_like(2, 0);
+static inline int buf_addc(struct buf *b, char c)
+{
+	/* Where there is room, as nearly always, without a call: JSON is full of single characters. */
+	if (b->overflow || b->len + 1 >= b->cap)
+		return buf_add(b, &c, 1);
+	b->ptr[b->len++] = c;
+	b->ptr[b->len] = '\0';
+	return 0;
+}
 /* Decimal digits, much faster than buf_addf(). */
 int buf_addi64(struct buf *b, int64_t value);
 /* Room for n more bytes at ptr + len, to be filled by the caller, who then adds to len. */

@@ -63,14 +63,21 @@ char *decimal_format_fixed(int64_t value, int scale, int places, char out[DECIMA
 {
 	uint64_t u = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 	uint64_t drop = (uint64_t)powers[scale - places];
-	uint64_t unit = (uint64_t)powers[places];
+	char reversed[DECIMAL_TEXT], *at = out;
+	int n = 0, least = places ? places + 2 : 1; /* with a digit before the point */
 
-	u = u / drop + (u % drop >= (drop + 1) / 2 && drop > 1);
-	const char *sign = value < 0 && u ? "-" : "";
-	if (places == 0)
-		(void)snprintf(out, DECIMAL_TEXT, "%s%" PRIu64, sign, u);
-	else
-		(void)snprintf(out, DECIMAL_TEXT, "%s%" PRIu64 ".%0*" PRIu64, sign, u / unit, places, u % unit);
+	if (places < scale)
+		u = u / drop + (u % drop >= (drop + 1) / 2);
+	if (value < 0 && u)
+		*at++ = '-';
+	for (; u > 0 || n < least; u /= 10) {
+		reversed[n++] = (char)('0' + u % 10);
+		if (n == places)
+			reversed[n++] = '.';
+	}
+	while (n > 0)
+		*at++ = reversed[--n];
+	*at = '\0';
 	return out;
 }
 
@@ -96,6 +103,12 @@ int64_t decimal_from_double(double value, int scale)
 
 int64_t i64_mul_div(int64_t a, int64_t b, int64_t c)
 {
+	int64_t product, up;
+
+	/* Most of the time 64 bits do, and are much faster to divide. */
+	if (c > 0 && !__builtin_mul_overflow(a, b, &product) && product >= 0 &&
+	    !__builtin_add_overflow(product, c / 2, &up))
+		return up / c;
 	__int128 n = (__int128)a * b;
 	__int128 d = c;
 

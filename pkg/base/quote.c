@@ -22,14 +22,24 @@ void quote_json(struct buf *b, struct str s)
 {
 	const unsigned char *p = (const unsigned char *)s.ptr, *run = p, *end = p + s.len;
 
+	if (quote_plain(p, s.len) == s.len) {
+		if (buf_reserve(b, s.len + 2))
+			return;
+		char *out = b->ptr + b->len;
+		*out++ = '"';
+		if (s.len)
+			memcpy(out, s.ptr, s.len);
+		memcpy(out + s.len, "\"", 2);
+		b->len += s.len + 2;
+		return;
+	}
 	buf_addc(b, '"');
-	while (p < end) {
+	for (;;) {
 		size_t n;
 
-		if (*p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\') {
-			p++;
-			continue;
-		}
+		p += quote_plain(p, (size_t)(end - p));
+		if (p == end)
+			break;
 		n = utf8_sequence(p, (size_t)(end - p));
 		if (n > 1) {
 			p += n;

@@ -88,12 +88,43 @@ static void c_locale_init(void)
 	c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
 }
 
+/*
+ * Up to 15 digits with or without a point: both the digits and the power of ten are exact as doubles, and so their
+ * quotient is the nearest one, which is what strtod() finds. False for everything else, be it a number or not.
+ */
+static bool short_decimal(struct str s, double *ret)
+{
+	static const double powers[] = { 1,   1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+					 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15 };
+	bool negative = s.len && s.ptr[0] == '-';
+	size_t i = negative, point = SIZE_MAX;
+	uint64_t digits = 0;
+
+	if (s.len <= i || s.len - i > 16 || s.ptr[i] == '.' || s.ptr[s.len - 1] == '.')
+		return false;
+	for (; i < s.len; i++) {
+		if (s.ptr[i] == '.' && point == SIZE_MAX)
+			point = i;
+		else if (s.ptr[i] >= '0' && s.ptr[i] <= '9')
+			digits = digits * 10 + (uint64_t)(s.ptr[i] - '0');
+		else
+			return false;
+	}
+	if (digits >= UINT64_C(1000000000000000))
+		return false;
+	*ret = (double)digits / (point == SIZE_MAX ? 1 : powers[s.len - 1 - point]);
+	*ret = negative ? -*ret : *ret;
+	return true;
+}
+
 bool str_to_double(struct str s, double *ret)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	char text[64];
 	char *end = NULL;
 
+	if (short_decimal(s, ret))
+		return true;
 	/* strtod also takes blanks, hex, "nan" and "inf": only these bytes may occur. */
 	if (s.len == 0 || s.len >= sizeof(text) || s.ptr[0] == '+')
 		return false;

@@ -11,6 +11,9 @@
 
 static struct metric actions = METRIC_COUNTER("loadshift_job_writes_total", "Writes for CarbonAwareJobs.", "action");
 static struct metric releases = METRIC_COUNTER("loadshift_releases_total", "Jobs released.", "reason");
+static struct metric pauses = METRIC_COUNTER("loadshift_pauses_total", "Jobs paused by their plan.");
+static struct metric resumes = METRIC_COUNTER(
+	"loadshift_resumes_total", "Jobs resumed after a pause, by why and whether elsewhere.", "reason", "moved");
 static struct metric lateness =
 	METRIC_GAUGE("loadshift_release_late_seconds_max",
 		     "Real seconds by which the latest of all releases missed its latest start.");
@@ -35,7 +38,7 @@ struct step {
 	struct grid_snapshot *grid;  /* there always is one: the first round comes before the first reconcile */
 	const struct due_turn *turn; /* of the due worker: when it may release */
 	struct caj_observed o;
-	struct account account;
+	struct account account, account_now;
 	size_t n_gone;
 	char hash[65];
 };
@@ -84,6 +87,31 @@ static int observe_job(struct step *s, struct error *err)
 	return err->code == ERR_NOT_FOUND ? 0 : -1;
 }
 
+/* Pods of an earlier stretch say nothing of the present one. Kubernetes' stamps are whole seconds. */
+static void summarise_pod(const struct step *s, const struct pod *pod, struct caj_pod_summary *sum)
+{
+	const struct caj_status *status = &caj_of(s)->status;
+	const struct clock *clock = &s->ctx->clock;
+	bool ended = pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED;
+	bool leaves = pod->obj.meta.deletion_ms != TIME_NONE;
+	bool before = status->ledger.begun && status->paused_ms != TIME_NONE && pod->start_ms != TIME_NONE &&
+		      clock_to_domain_ms(clock, pod->start_ms + SECOND_MS) <= status->paused_ms;
+
+	if (before)
+		return;
+	sum->running += pod->phase == POD_RUNNING || ended;
+	sum->active += !ended && !leaves;
+	if (pod->unscheduled_message[0])
+		sum->unscheduled_message = arena_strdup(s->w->arena, pod->unscheduled_message);
+	/* What ran before the Job was let go the last time is on its way out. */
+	int64_t job_start = job_of(s->job)->start_ms;
+	if (pod->phase != POD_RUNNING || leaves || pod->start_ms == TIME_NONE || job_start == TIME_NONE)
+		return;
+	int64_t since = clock_to_domain_ms(clock, MAX(pod->start_ms, job_start));
+	if (sum->running_since_ms == TIME_NONE || since < sum->running_since_ms)
+		sum->running_since_ms = since;
+}
+
 static void observe_pods(struct step *s)
 {
 	const struct context *ctx = s->ctx;
@@ -100,12 +128,8 @@ static void observe_pods(struct step *s)
 		arena_array(s->w->arena, MIN(pods.len, (size_t)ACCOUNT_MAX_INTERVALS), struct pod_interval);
 	for (size_t i = 0; i < pods.len; i++) {
 		const struct pod *pod = pod_of(pods.items[i]);
-		bool ended = pod->phase == POD_SUCCEEDED || pod->phase == POD_FAILED;
 
-		o->pods.running += pod->phase == POD_RUNNING || ended;
-		o->pods.active += !ended && pod->obj.meta.deletion_ms == TIME_NONE;
-		if (pod->unscheduled_message[0])
-			o->pods.unscheduled_message = arena_strdup(s->w->arena, pod->unscheduled_message);
+		summarise_pod(s, pod, &o->pods);
 		if (n < ACCOUNT_MAX_INTERVALS &&
 		    context_pod_interval(ctx, v, caj_of(s), job, pod, o->now_ms, &intervals[n]))
 			n++;
@@ -122,6 +146,10 @@ static void observe_pods(struct step *s)
 	account_job(v, &folded, s->job->meta.uid, intervals, finished ? n : 0, o->now_ms, s->w->arena, &s->account);
 	o->account = &s->account;
 	o->fold = s->n_gone > 0;
+	if (!finished && caj_of(s)->status.ledger.begun) {
+		account_job(v, &folded, s->job->meta.uid, intervals, n, o->now_ms, s->w->arena, &s->account_now);
+		o->account_now = &s->account_now;
+	}
 }
 
 /* After the end: the same runs by the values known now. */
@@ -169,6 +197,26 @@ static int observe_mode(struct step *s, struct error *err)
 	return 0;
 }
 
+/* The Job's own times; what the workload writes on it is in real time, like all stamps. */
+static void observe_times(struct step *s)
+{
+	struct caj_observed *o = &s->o;
+	const struct clock *clock = &s->ctx->clock;
+	int64_t ms;
+
+	o->job_finished_ms = o->job_started_ms = o->job_suspended_ms = o->last_checkpoint_ms = TIME_NONE;
+	if (!o->job)
+		return;
+	const struct condition *suspended = condition_find(&o->job->conditions, "Suspended");
+	const char *checkpoint = object_annotation(s->job, ANNOTATION_LAST_CHECKPOINT);
+	o->job_finished_ms = clock_to_domain_ms(clock, job_finished_ms(o->job));
+	o->job_started_ms = clock_to_domain_ms(clock, o->job->start_ms);
+	if (suspended && suspended->status == CONDITION_TRUE)
+		o->job_suspended_ms = clock_to_domain_ms(clock, suspended->last_transition_ms);
+	if (checkpoint && time_parse(str_from(checkpoint), &ms))
+		o->last_checkpoint_ms = clock_to_domain_ms(clock, ms);
+}
+
 static int observe(struct step *s, struct error *err)
 {
 	const struct context *ctx = s->ctx;
@@ -192,7 +240,9 @@ static int observe(struct step *s, struct error *err)
 	}
 	if (o->caj->status.released_ms != TIME_NONE)
 		o->released_for_real_ms = clock_wall_ms() - clock_to_real_ms(&ctx->clock, o->caj->status.released_ms);
-	o->job_finished_ms = o->job ? clock_to_domain_ms(&ctx->clock, job_finished_ms(o->job)) : TIME_NONE;
+	o->grid = &s->grid->view;
+	observe_times(s);
+	o->pods.running_since_ms = TIME_NONE;
 	observe_pods(s);
 	observe_settled(s);
 	return 0;
@@ -234,7 +284,7 @@ static int create_job(struct step *s, struct error *err)
 
 	if (k8s_path(path, &carbonawarejob_type, caj->obj.meta.namespace, caj->obj.meta.name, NULL, err) ||
 	    k8s_path(jobs, &job_type, caj->obj.meta.namespace, NULL, NULL, err) ||
-	    k8s_get(s->w->client, path, &text, err))
+	    (!young_take(s->ctx->young, s->caj, &text) && k8s_get(s->w->client, path, &text, err)))
 		return err->code == ERR_NOT_FOUND ? 1 : -1;
 	if (body_create_job(caj, buf_str(&text), &body, err)) {
 		if (err->code == ERR_CONFLICT)
@@ -294,53 +344,111 @@ static int write_status(struct step *s, const struct caj_decision *d, struct err
 	return 1;
 }
 
-static void count_release(const struct step *s)
+/* The latest start; of a job that has begun, of what is left of it. */
+static int64_t latest_ms(const struct carbonawarejob *caj, const struct caj_timing *t)
+{
+	if (t->latest_start_ms == TIME_NONE || !caj->status.ledger.begun)
+		return t->latest_start_ms;
+	return t->latest_start_ms + MIN(caj->status.ledger.work_ms, t->duration_ms);
+}
+
+static void count_release(const struct step *s, bool moves)
 {
 	const struct condition *released = condition_find(&caj_of(s)->status.conditions, COND_RELEASED);
-	const struct caj_timing *t = &s->o.timing;
+	const char *reason = released ? released->reason : "unknown";
+	int64_t latest = latest_ms(caj_of(s), &s->o.timing);
 
-	metric_inc(metric_series(&releases, released ? released->reason : "unknown"));
-	if (t->latest_start_ms != TIME_NONE) {
-		double late = (double)(s->o.now_ms - t->latest_start_ms) / (double)(s->ctx->clock.factor * SECOND_MS);
+	if (caj_of(s)->status.ledger.interruptions > 0)
+		metric_inc(metric_series(&resumes, reason, moves ? "true" : "false"));
+	else
+		metric_inc(metric_series(&releases, reason));
+	if (latest != TIME_NONE) {
+		double late = (double)(s->o.now_ms - latest) / (double)(s->ctx->clock.factor * SECOND_MS);
 
 		if (late > metric_value(metric_only(&lateness)))
 			metric_set(metric_only(&lateness), late);
 	}
 }
 
+/* The due worker's turn has come: others may send theirs. */
+static void due_send(struct step *s)
+{
+	if (!s->turn)
+		return;
+	due_wait(s->ctx->due, s->turn);
+	due_done(s->ctx->due, s->turn);
+}
+
 /* From the object and the grid alone: the release may have been recorded by an earlier process. */
-static void affinity_of(struct step *s, struct plan_affinity *ret)
+static void affinity_of(struct step *s, const char *region, struct plan_affinity *ret)
 {
 	const struct grid_view *v = &s->grid->view;
 	const struct carbonawarejob *caj = caj_of(s);
-	const struct caj_plan *plan = &caj->status.plan;
 	struct caj_refusal refusal = { 0 };
 	struct caj_place place;
 
 	caj_place(v, caj, job_of(s->job), &place, &refusal);
-	caj_affinity(v, caj, &place, plan->n_segments ? grid_view_find(v, plan->segments[0].region) : PLANNER_NO_REGION,
-		     s->w->arena, ret);
+	caj_affinity(v, caj, &place, region ? grid_view_find(v, region) : PLANNER_NO_REGION, s->w->arena, ret);
 }
 
-static int release_job(struct step *s, struct error *err)
+/* 0 = done; 1 = another region was refused, and explained: decide again; -1 = error. */
+static int release_planned(struct step *s, struct error *err)
 {
 	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
+	const struct caj_status *status = &caj_of(s)->status;
+	const struct caj_plan *plan = &status->plan;
+	const struct job *job = job_of(s->job);
 	struct plan_affinity affinity;
+	struct body_release r = {
+		.released_ms = status->released_ms,
+		.affinity = &affinity,
+		.region = status->ledger.begun ? status->ledger.region
+			  : plan->n_segments   ? plan->segments[0].region
+					       : NULL,
+		.parallelism = status->ledger.begun && caj_of(s)->spec.scale.set ? status->ledger.parallelism : 0,
+	};
 
-	bool unmodified = caj_is_unmodified(caj_of(s));
-	if (unmodified) {
-		body_release_unmodified(job_of(s->job), caj_of(s)->status.released_ms, &body);
-	} else {
-		affinity_of(s, &affinity);
-		body_release_job(job_of(s->job), &affinity, caj_of(s)->status.released_ms, &body);
+	affinity_of(s, r.region, &affinity);
+	/* Who has not begun stays where an earlier release has sent it. */
+	if (!status->ledger.begun && object_annotation(s->job, ANNOTATION_REGIONS))
+		r.region = NULL;
+	bool moves = body_moves(job, &r), resumes_it = job->suspend;
+	body_release_job(job, &r, &body);
+	due_send(s);
+	if (patch_job(s, K8S_PATCH_JSON, &body, err)) {
+		s->o.move_refused = moves && err->http == 422;
+		return s->o.move_refused ? 1 : error_wrap(err, "release the Job");
 	}
-	if (s->turn) {
-		due_wait(s->ctx->due, s->turn);
-		due_done(s->ctx->due, s->turn);
-	}
-	if (patch_job(s, unmodified ? K8S_PATCH_MERGE : K8S_PATCH_JSON, &body, err))
+	if (resumes_it)
+		count_release(s, moves);
+	return 0;
+}
+
+static int release_unmodified(struct step *s, struct error *err)
+{
+	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
+
+	body_release_unmodified(job_of(s->job), caj_of(s)->status.released_ms, &body);
+	due_send(s);
+	if (patch_job(s, K8S_PATCH_MERGE, &body, err))
 		return error_wrap(err, "release the Job");
-	count_release(s);
+	count_release(s, false);
+	return 0;
+}
+
+/* Kubernetes counts activeDeadlineSeconds anew after each resumption: what has been used is taken off. */
+static int pause_job(struct step *s, struct error *err)
+{
+	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
+	const struct job *job = job_of(s->job);
+	int64_t left_s = 0;
+
+	if (job->active_deadline_ms != TIME_NONE && job->start_ms != TIME_NONE)
+		left_s = MAX((job->active_deadline_ms - (clock_wall_ms() - job->start_ms)) / SECOND_MS, 1);
+	body_pause_job(job, caj_of(s)->status.paused_ms, left_s, &body);
+	if (patch_job(s, K8S_PATCH_JSON, &body, err))
+		return error_wrap(err, "pause the Job");
+	metric_inc(metric_only(&pauses));
 	return 0;
 }
 
@@ -392,7 +500,12 @@ static int carry_out(struct step *s, const struct caj_decision *d, struct error 
 		return write_status(s, d, err);
 	/* What follows a patch of the Job follows from the informer's event: the cache is behind it now. */
 	case CAJ_RELEASE_JOB:
-		return release_job(s, err) ? -1 : 0;
+		return caj_is_unmodified(caj_of(s)) ? release_unmodified(s, err) : release_planned(s, err);
+	case CAJ_PAUSE_JOB:
+		return pause_job(s, err);
+	case CAJ_SCALE_JOB:
+		body_scale_job(job_of(s->job), caj_of(s)->status.ledger.parallelism, &body);
+		return patch_job(s, K8S_PATCH_JSON, &body, err) ? -1 : 0;
 	case CAJ_SUSPEND_JOB:
 		body_suspend_job(job_of(s->job), &body);
 		return patch_job(s, K8S_PATCH_JSON, &body, err) ? -1 : 0;
@@ -434,7 +547,7 @@ static bool leave_to_due(struct step *s, const struct caj_decision *d, bool is_d
 {
 	if (is_due || !d->overdue)
 		return false;
-	due_add(s->ctx->due, s->o.timing.latest_start_ms, s->key);
+	due_add(s->ctx->due, d->due_ms, s->key);
 	wake_due(s->ctx);
 	return true;
 }
@@ -442,21 +555,24 @@ static bool leave_to_due(struct step *s, const struct caj_decision *d, bool is_d
 /* Recorded by the due worker a moment ago: to carry it out here too would only be a conflict. */
 static bool due_is_at_it(const struct step *s, const struct caj_decision *d)
 {
-	const struct caj_timing *t = &s->o.timing;
+	int64_t latest = latest_ms(caj_of(s), &s->o.timing);
 
-	return d->action == CAJ_RELEASE_JOB && t->latest_start_ms != TIME_NONE && s->o.now_ms >= t->latest_start_ms &&
+	return d->action == CAJ_RELEASE_JOB && latest != TIME_NONE && s->o.now_ms >= latest &&
 	       s->o.released_for_real_ms < DUE_WORKS_MS;
 }
 
 static int run_steps(struct step *s, bool is_due, struct reconcile_result *ret, struct error *err)
 {
 	const char *foreign = NULL, *refused = NULL;
+	bool move_refused = false;
 
 	for (int i = 0; i < MAX_STEPS; i++) {
 		struct caj_decision d;
 
 		/* Observed anew, but for the two objects that the API server has just given us. */
-		s->o = (struct caj_observed){ .foreign_job = foreign, .template_error = refused };
+		s->o = (struct caj_observed){ .foreign_job = foreign,
+					      .template_error = refused,
+					      .move_refused = move_refused };
 		s->account = (struct account){ 0 };
 		const struct object *fresh_job = s->job;
 		s->job = NULL;
@@ -483,6 +599,7 @@ static int run_steps(struct step *s, bool is_due, struct reconcile_result *ret, 
 		schedule(s, &d, ret);
 		foreign = s->o.foreign_job;
 		refused = s->o.template_error;
+		move_refused = s->o.move_refused;
 		if (!more)
 			return 0;
 	}
@@ -569,9 +686,10 @@ void caj_prefill_due(struct context *ctx)
 		struct caj_timing t;
 
 		context_timing(ctx, caj, &t, &refusal);
-		if (!caj_is_finished(caj) && caj->status.released_ms == TIME_NONE && !caj->spec.suspend &&
-		    t.latest_start_ms != TIME_NONE && t.latest_start_ms <= now_ms)
-			due_add(ctx->due, t.latest_start_ms, caj->obj.meta.key);
+		int64_t latest = latest_ms(caj, &t);
+		bool waits = caj->status.released_ms == TIME_NONE || caj_is_paused(caj);
+		if (!caj_is_finished(caj) && waits && !caj->spec.suspend && latest != TIME_NONE && latest <= now_ms)
+			due_add(ctx->due, latest, caj->obj.meta.key);
 	}
 	object_list_release(&cajs);
 	if (due_len(ctx->due) > 0)

@@ -20,6 +20,7 @@ void caj_prefill_due(struct context *ctx);
 
 /* store_event_fn handlers of the informers; arg is the struct context. */
 void caj_on_caj(void *arg, const struct object *old, const struct object *new);
+void caj_on_added(void *arg, const struct object *o, struct str text);
 void caj_on_job(void *arg, const struct object *old, const struct object *new);
 void caj_on_pod(void *arg, const struct object *old, const struct object *new);
 void caj_on_node(void *arg, const struct object *old, const struct object *new);

@@ -72,7 +72,7 @@ static void record(struct fetch *f, const char *result, const struct error *err,
 	struct grid_attempt a = { .provider = p->provider->name,
 				  .request = f->req.id,
 				  .result = result,
-				  .reason = err ? err->msg : "",
+				  .reason = err ? err->msg : f->detour,
 				  .at_ms = now_ms,
 				  .duration_ms = clock_mono_ms() - f->started_ms,
 				  .bytes = f->bytes,
@@ -121,6 +121,12 @@ static void reschedule(struct fetch *f, struct feed *feed, int64_t now_ms, const
 		feed->due_ms = now_ms;
 		if (poller_note_generation(p, f->req.rests_on) == f->generation)
 			poller_forget_note(p, f->req.rests_on, now_ms);
+		return;
+	}
+	/* A history that is too short yet, or a table without that zone, does not change within minutes. */
+	if (!f->req.url[0] && err->code == ERR_NOT_FOUND) {
+		feed->due_ms = grid_provider_next_poll_ms(p->provider, &env, &f->req, TIME_NONE, jitter());
+		feed->due_ms = MAX(feed->due_ms, now_ms + MINUTE_MS);
 		return;
 	}
 	feed->renewed = false;
@@ -201,6 +207,18 @@ static int take_body(struct fetch *f, struct str body, struct error *err)
 	return f->p->provider->parse(&env, &f->req, body, &f->answer, err);
 }
 
+/* The first page is no use, and the service answers: the other way is tried, once. */
+static bool take_detour(struct fetch *f, const struct error *err)
+{
+	bool refused = err->http == 401 || err->http == 403 || err->code == ERR_THROTTLED;
+
+	if (f->pages > 0 || f->http_status == 0 || refused || !f->req.otherwise[0])
+		return false;
+	(void)snprintf(f->detour, sizeof(f->detour), "%.*s", (int)sizeof(f->detour) - 1, err->msg);
+	(void)str_copy(f->answer.next, sizeof(f->answer.next), str_from(f->req.otherwise));
+	return true;
+}
+
 static void on_done(void *arg, struct http_response *resp, const struct error *failed)
 {
 	struct fetch *f = arg;
@@ -216,6 +234,8 @@ static void on_done(void *arg, struct http_response *resp, const struct error *f
 		err.retry_after_ms = resp->retry_after_ms;
 	else
 		result = take_body(f, buf_str(&resp->body), &err);
+	if (result && take_detour(f, &err))
+		result = 0;
 	if (result == 0 && f->answer.next[0] && ++f->pages < GRID_MAX_PAGES) {
 		(void)str_copy(f->url, sizeof(f->url), str_from(f->answer.next));
 		f->waiting = true;

@@ -43,6 +43,9 @@ struct region {
 	char area[GRID_NAME_MAX]; /* "" = none */
 	struct chain carbon, price;
 	bool touched; /* set anew since the last collector_state_touched() */
+	/* What the sink was told of its stress, and of which slot. */
+	int32_t told_permille;
+	int64_t told_slot_ms;
 };
 
 /* The feeds of one metric of an area that some region lies in. */
@@ -111,7 +114,7 @@ bool collector_view_of(struct collector_state *s, const char *region, int64_t no
 bool collector_area_of(struct collector_state *s, const char *area, enum grid_metric metric, int64_t now_ms,
 		       struct arena *arena, struct collector_pick *ret);
 const struct collector_status *collector_status_of(struct collector_state *s, struct arena *arena);
-/* Gauges of regions and areas. */
+/* Gauges of regions and areas; the sink hears of stress that is new. */
 void collector_view_measure(struct collector_state *s, int64_t now_ms);
 
 /* A short secret in a file. */
@@ -200,6 +203,7 @@ struct fetch {
 	char url[GRID_URL_MAX]; /* of the page */
 	int pages, http_status;
 	int64_t bytes, started_ms; /* monotonic */
+	char detour[160];          /* why the request's `otherwise` was asked, "" = it was not */
 };
 
 void fetch_begin(struct poller *p, const struct grid_request *req, struct feed *feed, int64_t now_ms);

@@ -284,7 +284,7 @@ void collector_state_set(struct collector_state *s, const struct gridregion *con
 
 		if (!region)
 			break;
-		*region = (struct region){ .touched = true };
+		*region = (struct region){ .touched = true, .told_slot_ms = TIME_NONE };
 		(void)str_copy(region->name, sizeof(region->name), str_from(r->obj.meta.name));
 		(void)str_copy(region->group, sizeof(region->group), str_from(r->group ? r->group : ""));
 		set_chain(s, &region->carbon, GRID_CARBON, r->carbon_chain, r->n_carbon_chain, r, now_ms);

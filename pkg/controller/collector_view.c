@@ -295,6 +295,28 @@ static void measure_chain(const char *name, const struct chain *c, enum grid_met
 	metric_set(metric_series(&horizon, name, label), until == TIME_NONE ? 0 : (double)(until - now_ms) / 1000);
 }
 
+/* Of the running slot, computed by us from what that provider said, under the region's own name. */
+static void tell_stress(const struct collector_state *s, struct region *r, const struct collector_view *v,
+			int64_t now_ms)
+{
+	int64_t slot_ms = time_slot_floor(now_ms, SLOT_MS);
+	const struct grid_sample sample = { .provider = v->stress_source.provider->name,
+					    .zone = r->name,
+					    .metric = GRID_STRESS,
+					    .start_ms = slot_ms,
+					    .duration_ms = SLOT_MS,
+					    .value = v->stress_permille,
+					    .kind = GRID_KIND_ESTIMATED,
+					    .issued_ms = now_ms,
+					    .fetched_ms = now_ms };
+
+	if (r->told_slot_ms == slot_ms && r->told_permille == v->stress_permille)
+		return;
+	r->told_slot_ms = slot_ms;
+	r->told_permille = v->stress_permille;
+	s->sink->samples(s->sink->arg, &sample, 1);
+}
+
 void collector_view_measure(struct collector_state *s, int64_t now_ms)
 {
 	struct arena arena;
@@ -304,7 +326,7 @@ void collector_view_measure(struct collector_state *s, int64_t now_ms)
 	{
 		MUTEX_GUARD(&s->mutex);
 		for (size_t i = 0; i < s->regions.len; i++) {
-			const struct region *r = &s->regions.ptr[i];
+			struct region *r = &s->regions.ptr[i];
 
 			measure_chain(r->name, &r->carbon, GRID_CARBON, now_ms);
 			measure_chain(r->name, &r->price, GRID_PRICE, now_ms);
@@ -312,6 +334,8 @@ void collector_view_measure(struct collector_state *s, int64_t now_ms)
 			find_stress(s, r->area, now_ms, &arena, &v);
 			metric_set(metric_series(&stress, r->name),
 				   v.stress_permille == GRID_UNKNOWN ? (double)NAN : (double)v.stress_permille / 1000);
+			if (v.stress_permille != GRID_UNKNOWN && s->sink && s->sink->samples)
+				tell_stress(s, r, &v, now_ms);
 		}
 		for (size_t i = 0; i < s->feeds.len; i++)
 			measure_chain(s->feeds.ptr[i].area, &s->feeds.ptr[i].chain, s->feeds.ptr[i].metric, now_ms);

@@ -10,6 +10,7 @@
 #include "controller/gone_pods.h"
 #include "controller/learned.h"
 #include "controller/plan_table.h"
+#include "controller/young.h"
 #include "controller/zones.h"
 #include "decide/decide.h"
 #include "k8s/controller.h"
@@ -27,6 +28,7 @@ struct context {
 	struct due *due;
 	struct gone_pods *gone;
 	struct zones *zones;
+	struct young *young;
 	struct learned *learned;
 	struct recorder *events;
 	struct controller *caj_controller, *plan_controller, *due_controller;

@@ -76,7 +76,8 @@ static bool set(const struct member *m, const struct json *value, void *target, 
 		*(int64_t *)place = number * SECOND_MS;
 		return true;
 	case METRIC:
-		return text && grid_metric_parse(text, place);
+		/* Stress is what we make of others. */
+		return text && grid_metric_parse(text, place) && *(enum grid_metric *)place != GRID_STRESS;
 	case KIND:
 		return text && grid_kind_parse(text, place);
 	case PROVIDER:

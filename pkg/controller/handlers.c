@@ -13,6 +13,8 @@ void caj_on_caj(void *arg, const struct object *old, const struct object *new)
 {
 	const struct context *ctx = arg;
 
+	if (old)
+		young_forget(ctx->young, old);
 	enqueue(ctx, new ? new->meta.key : old->meta.key);
 	/* Our own status writes change no plan, except that a release, an end or a blocked start moves power. */
 	if (!old || !new || old->meta.generation != new->meta.generation) {
@@ -21,10 +23,18 @@ void caj_on_caj(void *arg, const struct object *old, const struct object *new)
 	}
 	const struct carbonawarejob *a = carbonawarejob_of(old), *b = carbonawarejob_of(new);
 	if (a->run_now != b->run_now || a->not_before_ms != b->not_before_ms ||
-	    a->status.released_ms != b->status.released_ms || caj_is_finished(a) != caj_is_finished(b) ||
+	    a->status.released_ms != b->status.released_ms || a->status.paused_ms != b->status.paused_ms ||
+	    caj_is_finished(a) != caj_is_finished(b) ||
 	    condition_is_true(&a->status.conditions, COND_START_BLOCKED) !=
 		    condition_is_true(&b->status.conditions, COND_START_BLOCKED))
 		context_request_plan(ctx);
+}
+
+void caj_on_added(void *arg, const struct object *o, struct str text)
+{
+	const struct context *ctx = arg;
+
+	young_add(ctx->young, o, text);
 }
 
 void caj_on_job(void *arg, const struct object *old, const struct object *new)

@@ -14,6 +14,7 @@
 #include "k8s/clockguard.h"
 #include "k8s/types/namespace.h"
 #include "k8s/types/pod.h"
+#include "log/log.h"
 
 #define LEASE_NAME "loadshift-operator"
 /* Contracts 3: until forecasts are scored. */
@@ -23,6 +24,8 @@
 /* Retries of all jobs together, within the client's own rate limit. */
 #define RETRY_QPS 100
 #define RETRY_BURST 1000
+/* A shutdown may have to wait for it. */
+#define BEGIN_TIMEOUT_MS (2 * SECOND_MS)
 #define DRAIN_MS (5 * SECOND_MS)
 #define PLAN_ARENA_MAX ((size_t)1024 * 1024 * 1024)
 
@@ -216,6 +219,7 @@ static void make_informers(struct manager *o)
 	c->pods_by_owner = store_add_index(informer_store(c->pods), store_index_owner_uid);
 	informer_add_handler(c->cajs, learned_on_caj, c->learned);
 	informer_add_handler(c->cajs, caj_on_caj, c);
+	informer_on_added(c->cajs, caj_on_added, c);
 	informer_add_handler(c->jobs, caj_on_job, c);
 	informer_add_handler(c->pods, caj_on_pod, c);
 	informer_add_handler(c->namespaces, caj_on_namespace, c);
@@ -265,6 +269,20 @@ static bool wait_for_start(struct manager *o)
 	return !o->stopping;
 }
 
+/* What is created from now on nobody else has acted on. Where that cannot be found out, every object is asked for. */
+static void begin_young(const struct manager *o)
+{
+	_cleanup_(cleanup_k8s_client) struct k8s_client *client = k8s_client_new(o->ctx.k8s);
+	char version[K8S_VERSION_MAX];
+	struct error err;
+
+	k8s_client_set_timeout(client, BEGIN_TIMEOUT_MS);
+	if (k8s_list_version(client, &carbonawarejob_type, version, &err))
+		log_warn("objects are asked for before their Jobs are made", LOG_ERR(&err));
+	else
+		young_begin(o->ctx.young, str_from(version));
+}
+
 static void first_round(struct manager *o)
 {
 	struct arena arena;
@@ -295,8 +313,10 @@ static void *starter_main(void *arg)
 		o->cfg.lost(o->cfg.arg);
 		return NULL;
 	}
-	MUTEX_GUARD(&o->mutex);
+	(void)pthread_mutex_lock(&o->mutex);
 	o->started = true;
+	(void)pthread_mutex_unlock(&o->mutex);
+	begin_young(o);
 	return NULL;
 }
 
@@ -341,6 +361,7 @@ static int start(struct manager *o, struct error *err)
 	c->due = due_new();
 	c->gone = gone_pods_new();
 	c->zones = zones_new();
+	c->young = young_new();
 	c->learned = learned_new();
 	make_controllers(o);
 	make_informers(o);
@@ -376,6 +397,7 @@ int manager_new(const struct manager_config *cfg, struct manager **ret, struct e
 		.max_forecast_age_ms = cfg->max_forecast_age_ms,
 		.carbon_error_mg_per_kwh = CARBON_ERROR_MG_PER_KWH,
 		.price_error_permille = PRICE_ERROR_PERMILLE,
+		.max_releases_per_slot = cfg->max_releases_per_slot,
 	};
 	if (start(o, err)) {
 		manager_free(o);
@@ -432,6 +454,7 @@ void manager_free(struct manager *o)
 	due_free(c->due);
 	gone_pods_free(c->gone);
 	zones_free(c->zones);
+	young_free(c->young);
 	learned_free(c->learned);
 	k8s_free(c->k8s);
 	(void)pthread_cond_destroy(&o->cond);

@@ -22,6 +22,7 @@ struct manager_config {
 	const char *default_region; /* NULL = none */
 	bool observe_by_default;    /* in namespaces without the label loadshift.io/mode */
 	int64_t max_forecast_age_ms;
+	int32_t max_releases_per_slot; /* 0 = no limit */
 	int workers;
 	int64_t qps, burst; /* client-side rate limit */
 	int64_t lease_duration_ms, lease_renew_ms, lease_retry_ms;

@@ -132,7 +132,7 @@ int db_exec(struct db *db, const char *sql, const struct db_value *values, size_
 {
 	int64_t changed = 0;
 
-	if (check_call(db, values, n, 1, err) || db->driver->exec_many(db, sql, values, n, 1, &changed, err))
+	if (check_call(db, values, n, 1, err) || db->driver->exec_many(db, sql, values, n, 0, 1, &changed, err))
 		return note_failure(db);
 	if (ret_changed)
 		*ret_changed = changed;
@@ -142,6 +142,12 @@ int db_exec(struct db *db, const char *sql, const struct db_value *values, size_
 int db_exec_many(struct db *db, const char *sql, const struct db_value *values, size_t n_columns, size_t n_rows,
 		 int64_t *ret_changed, struct error *err)
 {
+	return db_insert_many(db, sql, values, n_columns, 0, n_rows, ret_changed, err);
+}
+
+int db_insert_many(struct db *db, const char *sql, const struct db_value *values, size_t n_columns, size_t n_key,
+		   size_t n_rows, int64_t *ret_changed, struct error *err)
+{
 	_cleanup_(db_tx_end) struct db_tx tx = { 0 };
 	int64_t changed = 0;
 
@@ -149,7 +155,7 @@ int db_exec_many(struct db *db, const char *sql, const struct db_value *values, 
 		return -1;
 	if (!db->in_tx && db_tx_begin(&tx, db, err))
 		return -1;
-	if (db->driver->exec_many(db, sql, values, n_columns, n_rows, &changed, err))
+	if (db->driver->exec_many(db, sql, values, n_columns, n_key, n_rows, &changed, err))
 		return note_failure(db);
 	if (tx.db && db_tx_commit(&tx, err))
 		return -1;

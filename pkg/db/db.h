@@ -104,6 +104,12 @@ int db_exec(struct db *db, const char *sql, const struct db_value *values, size_
  */
 int db_exec_many(struct db *db, const char *sql, const struct db_value *values, size_t n_columns, size_t n_rows,
 		 int64_t *ret_changed, struct error *err) must_check;
+/*
+ * The same, and with the same result, for an INSERT ... VALUES (?, ...) whose first n_key values are its key:
+ * PostgreSQL takes runs of rows in which no key comes twice as one statement (db/rowset.h).
+ */
+int db_insert_many(struct db *db, const char *sql, const struct db_value *values, size_t n_columns, size_t n_key,
+		   size_t n_rows, int64_t *ret_changed, struct error *err) must_check;
 /* Several statements without parameters, separated by `;`. */
 int db_script(struct db *db, const char *sql, struct error *err) must_check;
 

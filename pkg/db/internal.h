@@ -22,9 +22,9 @@ struct db_driver {
 	int (*set_patience)(struct db *db, int64_t lock_ms, int64_t statement_ms, struct error *err);
 	int (*size_bytes)(struct db *db, int64_t *ret, struct error *err);
 	int (*script)(struct db *db, const char *sql, struct error *err);
-	/* Adds to *changed. */
-	int (*exec_many)(struct db *db, const char *sql, const struct db_value *values, size_t n_columns, size_t n_rows,
-			 int64_t *changed, struct error *err);
+	/* Adds to *changed. n_key: see db_insert_many(); 0 for what is none. */
+	int (*exec_many)(struct db *db, const char *sql, const struct db_value *values, size_t n_columns, size_t n_key,
+			 size_t n_rows, int64_t *changed, struct error *err);
 	int (*query)(struct db *db, const char *sql, const struct db_value *values, size_t n, int *ret_columns,
 		     struct error *err);
 	int (*next)(struct db *db, struct error *err);

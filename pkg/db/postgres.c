@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The PostgreSQL driver: libpq, text format, single-row mode for reading, pipelines for writing. */
+/* The PostgreSQL driver: libpq, text format, single-row mode for reading, sets and pipelines for writing. */
 #include <libpq-fe.h>
 #include <poll.h>
 
 #include "base/decimal.h"
 #include "db/internal.h"
+#include "db/rowset.h"
 
 /* What is sent before the next sync point. */
 #define PIPELINE_ROWS 256
 #define PIPELINE_BYTES (1 << 20)
+/* A set ends with the row that goes beyond that: texts and blobs of it, each of DB_MAX_BYTES at most. */
+#define SET_BYTES (PIPELINE_BYTES + (size_t)DB_MAX_VALUES * DB_MAX_BYTES)
 /* The server cancels a statement that takes too long; so much later we take the server itself for dead. */
 #define GRACE_MS (5 * SECOND_MS)
 
@@ -30,6 +33,8 @@ struct statement {
 	char name[16];
 	int n_values;
 	int n_columns;
+	Oid types[DB_MAX_VALUES]; /* of its values */
+	char set_name[16];        /* of the one that takes arrays of them; "" = not needed yet */
 };
 
 static struct postgres *postgres_of(const struct db *db)
@@ -259,6 +264,8 @@ static int prepare(struct postgres *p, const char *sql, size_t n_values, struct 
 		(void)str_copy(s->name, sizeof(s->name), str_from(name));
 		s->n_values = PQnparams(described);
 		s->n_columns = PQnfields(described);
+		for (int i = 0; i < MIN(s->n_values, DB_MAX_VALUES); i++)
+			s->types[i] = PQparamtype(described, i);
 		db_keep_statement(&p->db, sql, s);
 	}
 	if (s->n_values != (int)n_values)
@@ -381,20 +388,113 @@ static int exec_pipeline(struct postgres *p, const struct statement *s, const st
 	return read_answers(p, i, changed, err);
 }
 
+/* The statement that takes a set at once. Columns of types that have no arrays here leave it without a name. */
+static int prepare_set(struct postgres *p, struct statement *s, const char *sql, struct error *err)
+{
+	_cleanup_(buf_release) struct buf text = BUF_INIT(DB_MAX_SQL), set = BUF_INIT(DB_MAX_SQL);
+	Oid arrays[DB_MAX_VALUES];
+
+	for (int i = 0; i < s->n_values; i++)
+		if (!(arrays[i] = db_rowset_array_of(s->types[i])))
+			return 0;
+	if (s->set_name[0])
+		return 0;
+	if (db_to_postgres(sql, &text, err) || db_rowset_sql(buf_cstr(&text), &set, err))
+		return -1;
+	(void)snprintf(s->set_name, sizeof(s->set_name), "s%u", p->next_name++);
+	_cleanup_(clear_result) PGresult *made =
+		answer(p, PQsendPrepare(p->conn, s->set_name, buf_cstr(&set), s->n_values, arrays));
+	return is_good(made) ? 0 : fail(p, made, "SQL", err);
+}
+
+/* Rows without a repeated key, as arrays. *ret_sent: how many; 0 = a value is not of its column's type. */
+static int exec_set(struct postgres *p, const struct statement *s, const struct db_value *values, size_t n_rows,
+		    size_t *ret_sent, int64_t *changed, struct error *err)
+{
+	_cleanup_(buf_release) struct buf bytes = BUF_INIT((size_t)DB_ROWSET_MAX * DB_MAX_VALUES * 16 + SET_BYTES);
+	int len[DB_MAX_VALUES], format[DB_MAX_VALUES];
+	const char *ptr[DB_MAX_VALUES];
+	size_t at[DB_MAX_VALUES + 1] = { 0 };
+	int64_t rows;
+
+	*ret_sent = 0;
+	for (int i = 0; i < s->n_values; i++) {
+		if (!db_rowset_column(values, (size_t)s->n_values, (size_t)i, n_rows, s->types[i], &bytes))
+			return 0;
+		at[i + 1] = bytes.len;
+	}
+	if (buf_check(&bytes, "rows", err))
+		return -1;
+	for (int i = 0; i < s->n_values; i++) {
+		ptr[i] = bytes.ptr + at[i];
+		len[i] = (int)(at[i + 1] - at[i]);
+		format[i] = 1;
+	}
+	_cleanup_(clear_result) PGresult *result =
+		answer(p, PQsendQueryPrepared(p->conn, s->set_name, s->n_values, ptr, len, format, 0));
+	if (!is_good(result))
+		return fail(p, result, "SQL", err);
+	if (str_to_i64(str_from(PQcmdTuples(result)), 0, INT64_MAX, &rows))
+		*changed += rows;
+	*ret_sent = n_rows;
+	return 0;
+}
+
+/* Rows of a set whose texts and blobs are not too many bytes, at least one. */
+static size_t within_bytes(const struct db_value *values, size_t n_columns, size_t n_rows)
+{
+	size_t bytes = 0, i = 0;
+
+	for (; i < n_rows && bytes < PIPELINE_BYTES; i++)
+		for (size_t k = 0; k < n_columns; k++) {
+			const struct db_value *v = &values[i * n_columns + k];
+
+			bytes += v->type == DB_TYPE_TEXT || v->type == DB_TYPE_BLOB ? v->str.len : 0;
+		}
+	return i;
+}
+
+/* *ret_sent: rows that went; the others are not for sets. */
+static int exec_sets(struct postgres *p, struct statement *s, const char *sql, const struct db_value *values,
+		     size_t n_key, size_t n_rows, size_t *ret_sent, int64_t *changed, struct error *err)
+{
+	size_t n_columns = (size_t)s->n_values, sent = 1;
+
+	*ret_sent = 0;
+	if (prepare_set(p, s, sql, err))
+		return -1;
+	while (s->set_name[0] && *ret_sent < n_rows && sent > 0) {
+		const struct db_value *rest = values + *ret_sent * n_columns;
+		size_t n = db_rowset_len(rest, n_columns, n_key, n_rows - *ret_sent);
+
+		if (exec_set(p, s, rest, within_bytes(rest, n_columns, n), &sent, changed, err))
+			return -1;
+		*ret_sent += sent;
+	}
+	return 0;
+}
+
 static int postgres_exec_many(struct db *db, const char *sql, const struct db_value *values, size_t n_columns,
-			      size_t n_rows, int64_t *changed, struct error *err)
+			      size_t n_key, size_t n_rows, int64_t *changed, struct error *err)
 {
 	struct postgres *p = postgres_of(db);
 	struct statement *s;
+	size_t sent = 0;
 	int result = 0;
 
 	if (prepare(p, sql, n_columns, &s, err))
 		return -1;
 	if (n_rows == 1)
 		return exec_one(p, s, values, n_columns, changed, err);
+	if (n_key && exec_sets(p, s, sql, values, n_key, n_rows, &sent, changed, err))
+		return -1;
+	if (sent == n_rows)
+		return 0;
+	values += sent * n_columns;
+	n_rows -= sent;
 	if (!PQenterPipelineMode(p->conn))
 		return fail(p, NULL, "SQL", err);
-	for (size_t i = 0, sent = 0; i < n_rows && result == 0; i += sent)
+	for (size_t i = 0; i < n_rows && result == 0; i += sent)
 		result = exec_pipeline(p, s, values + i * n_columns, n_columns, n_rows - i, &sent, changed, err);
 	(void)PQexitPipelineMode(p->conn);
 	return result;

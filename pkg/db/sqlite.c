@@ -125,12 +125,13 @@ static void clear(sqlite3_stmt *stmt)
 }
 
 static int sqlite_exec_many(struct db *db, const char *sql, const struct db_value *values, size_t n_columns,
-			    size_t n_rows, int64_t *changed, struct error *err)
+			    size_t n_key, size_t n_rows, int64_t *changed, struct error *err)
 {
 	struct sqlite *s = sqlite_of(db);
 	sqlite3_stmt *stmt;
 	int result = 0;
 
+	(void)n_key; /* a row at a time is fast here */
 	if (prepare(s, sql, &stmt, err))
 		return -1;
 	for (size_t i = 0; i < n_rows && result == 0; i++) {
@@ -236,7 +237,7 @@ static int run(struct db *db, const char *sql, struct error *err)
 {
 	int64_t changed = 0;
 
-	return sqlite_exec_many(db, sql, NULL, 0, 1, &changed, err);
+	return sqlite_exec_many(db, sql, NULL, 0, 0, 1, &changed, err);
 }
 
 static int sqlite_begin(struct db *db, struct error *err)

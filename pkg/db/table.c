@@ -12,55 +12,24 @@
 /* What every sample has beside its key and value. */
 #define SAMPLE "duration_ms, kind, issued_ms, fetched_ms, quality, "
 
-const struct db_table db_carbon_intensity = {
-	.name = "carbon_intensity",
-	.key = "zone_id, source_id, start_ms",
-	.columns = SAMPLE "carbon_mg_per_kwh",
-	.time = "start_ms",
-	.newer = NEWER_SAMPLE,
-};
-const struct db_table db_generation_mix = {
-	.name = "generation_mix",
-	.key = "zone_id, source_id, fuel, start_ms",
-	.columns = SAMPLE "share_permille",
-	.time = "start_ms",
-	.newer = NEWER_SAMPLE,
-};
-const struct db_table db_demand = {
-	.name = "demand",
-	.key = "zone_id, source_id, start_ms",
-	.columns = SAMPLE "demand_kw",
-	.time = "start_ms",
-	.newer = NEWER_SAMPLE,
-};
-const struct db_table db_price = {
-	.name = "price",
-	.key = "zone_id, source_id, market, start_ms",
-	.columns = SAMPLE "price_micros_per_kwh, currency",
-	.time = "start_ms",
-	.newer = NEWER_SAMPLE,
-};
-const struct db_table db_grid_stress = {
-	.name = "grid_stress",
-	.key = "zone_id, source_id, start_ms",
-	.columns = SAMPLE "stress_permille",
-	.time = "start_ms",
-	.newer = NEWER_SAMPLE,
-};
-const struct db_table db_weather = {
-	.name = "weather",
-	.key = "zone_id, source_id, start_ms",
-	.columns = SAMPLE "temperature_millicelsius, wind_speed_mm_per_s, solar_irradiance_mw_per_m2",
-	.time = "start_ms",
-	.newer = NEWER_SAMPLE,
-};
-const struct db_table db_signal = {
-	.name = "signal",
-	.key = "zone_id, source_id, metric, start_ms",
-	.columns = SAMPLE "value",
-	.time = "start_ms",
-	.newer = NEWER_SAMPLE,
-};
+#define SAMPLE_TABLE(table, its_key, its_columns) \
+	const struct db_table db_##table = {      \
+		.name = #table,                   \
+		.key = its_key,                   \
+		.columns = SAMPLE its_columns,    \
+		.time = "start_ms",               \
+		.newer = NEWER_SAMPLE,            \
+	}
+
+SAMPLE_TABLE(carbon_intensity, "zone_id, source_id, start_ms", "carbon_mg_per_kwh");
+SAMPLE_TABLE(generation_mix, "zone_id, source_id, fuel, start_ms", "share_permille");
+SAMPLE_TABLE(demand, "zone_id, source_id, start_ms", "demand_kw");
+SAMPLE_TABLE(price, "zone_id, source_id, market, start_ms", "price_micros_per_kwh, currency");
+SAMPLE_TABLE(grid_stress, "zone_id, source_id, start_ms", "stress_permille");
+SAMPLE_TABLE(weather, "zone_id, source_id, start_ms",
+	     "temperature_millicelsius, wind_speed_mm_per_s, solar_irradiance_mw_per_m2");
+SAMPLE_TABLE(signal, "zone_id, source_id, metric, start_ms", "value");
+
 const struct db_table db_forecast_vintage = {
 	.name = "forecast_vintage",
 	.key = "zone_id, source_id, metric, quantile_permille, issued_ms",
@@ -172,8 +141,8 @@ int db_upsert(struct db *db, const struct db_table *table, const struct db_value
 	_cleanup_(buf_release) struct buf sql = BUF_INIT(8192);
 
 	upsert_sql(table, &sql);
-	if (buf_check(&sql, "SQL", err) ||
-	    db_exec_many(db, buf_cstr(&sql), values, db_table_width(table), n_rows, ret_changed, err))
+	if (buf_check(&sql, "SQL", err) || db_insert_many(db, buf_cstr(&sql), values, db_table_width(table),
+							  count(table->key), n_rows, ret_changed, err))
 		return error_wrap(err, "write %s", table->name);
 	return 0;
 }

@@ -139,10 +139,10 @@ bool account_merge_last(struct caj_run *runs, int *n_runs)
 	return true;
 }
 
-static struct caj_run *run_of(struct caj_run *runs, int *n, const char *region, const char *job_uid)
+static struct caj_run *run_of(struct caj_run *runs, int *n, const char *region, const char *job_uid, int32_t segment)
 {
 	for (int i = 0; i < *n; i++) {
-		if (cstr_eq(runs[i].region, region) && cstr_eq(runs[i].job_uid, job_uid))
+		if (cstr_eq(runs[i].region, region) && cstr_eq(runs[i].job_uid, job_uid) && runs[i].segment == segment)
 			return &runs[i];
 	}
 	/* More places than runs: the last two become one, so that no energy is lost. */
@@ -151,6 +151,7 @@ static struct caj_run *run_of(struct caj_run *runs, int *n, const char *region, 
 	runs[*n] = (struct caj_run){
 		.region = region,
 		.job_uid = job_uid,
+		.segment = segment,
 		.start_ms = INT64_MAX,
 		.end_ms = INT64_MIN,
 		.figures = { .energy_known = true, .carbon_known = true, .cost_known = true },
@@ -158,28 +159,40 @@ static struct caj_run *run_of(struct caj_run *runs, int *n, const char *region, 
 	return &runs[(*n)++];
 }
 
-static void add_intervals(const struct grid_view *v, const char *job_uid, const struct pod_interval *intervals,
-			  size_t n, struct arena *arena, struct caj_run *runs, int *n_runs)
+/*
+ * What ran before the last pause was written down with it, so only what came after counts: of a pod that the pause has
+ * ended, its last moments.
+ */
+static void add_intervals(const struct grid_view *v, const struct caj_status *status, const char *job_uid,
+			  const struct pod_interval *intervals, size_t n, struct arena *arena, struct caj_run *runs,
+			  int *n_runs)
 {
+	int64_t paused_ms = status->ledger.begun ? status->paused_ms : TIME_NONE;
+
 	for (size_t i = 0; i < n; i++) {
 		const struct pod_interval *p = &intervals[i];
 		struct integral sum = INTEGRAL_INIT;
-		struct caj_run *run = run_of(runs, n_runs, p->region, job_uid);
+		bool before = paused_ms != TIME_NONE && p->start_ms < paused_ms;
+		int64_t start_ms = before ? paused_ms : p->start_ms;
 
+		if (before && p->end_ms <= paused_ms)
+			continue;
+		struct caj_run *run =
+			run_of(runs, n_runs, p->region, job_uid, MAX(status->ledger.interruptions - before, 0));
 		run->region = arena_strdup(arena, run->region);
-		integrate(v, grid_view_find(v, p->region), p->start_ms, p->end_ms, (double)p->milliwatts, &sum);
+		integrate(v, grid_view_find(v, p->region), start_ms, p->end_ms, (double)p->milliwatts, &sum);
 		struct caj_figures f = to_figures(&sum, p->milliwatts > 0);
 		figures_add(&run->figures, &f);
-		run->start_ms = MIN(run->start_ms, p->start_ms);
+		run->start_ms = MIN(run->start_ms, start_ms);
 		run->end_ms = MAX(run->end_ms, p->end_ms);
-		run->pods++;
+		run->pods += !before;
 	}
 }
 
 void account_fold(const struct grid_view *v, struct caj_status *status, const char *job_uid,
 		  const struct pod_interval *gone, size_t n, struct arena *arena)
 {
-	add_intervals(v, job_uid, gone, n, arena, status->runs, &status->n_runs);
+	add_intervals(v, status, job_uid, gone, n, arena, status->runs, &status->n_runs);
 }
 
 static struct caj_saving minus(const struct caj_figures *a, const struct caj_figures *b)
@@ -246,13 +259,40 @@ static struct caj_figures at_home_now(const struct grid_view *v, int home, const
 	return sum;
 }
 
+/* Time before that run in which nothing ran: at once it would have gone on. */
+static int64_t idle_before(const struct account *a, const struct caj_run *run)
+{
+	int64_t idle = 0, covered = INT64_MAX;
+
+	for (int i = 0; i < a->n_runs; i++)
+		covered = MIN(covered, a->runs[i].start_ms);
+	/* From gap to gap: what is covered grows until nothing that began within it reaches further. */
+	while (covered < run->start_ms) {
+		int64_t reach = covered, begins = run->start_ms;
+
+		for (int i = 0; i < a->n_runs; i++) {
+			if (a->runs[i].start_ms <= covered)
+				reach = MAX(reach, a->runs[i].end_ms);
+			else
+				begins = MIN(begins, a->runs[i].start_ms);
+		}
+		if (reach > covered) {
+			covered = reach;
+		} else {
+			idle += begins - covered;
+			covered = begins;
+		}
+	}
+	return idle;
+}
+
 static struct caj_figures at_baseline_then(const struct grid_view *v, int home, const struct account *a,
 					   int64_t shift_ms)
 {
 	struct caj_figures sum = { .energy_known = true, .carbon_known = true, .cost_known = true };
 
 	for (int i = 0; i < a->n_runs; i++) {
-		struct caj_figures f = run_elsewhere(v, home, &a->runs[i], shift_ms);
+		struct caj_figures f = run_elsewhere(v, home, &a->runs[i], shift_ms - idle_before(a, &a->runs[i]));
 
 		figures_add(&sum, &f);
 	}
@@ -356,7 +396,7 @@ void account_job(const struct grid_view *v, const struct caj_status *status, con
 		 struct account *ret)
 {
 	begin(status, ret);
-	add_intervals(v, job_uid, intervals, n, arena, ret->runs, &ret->n_runs);
+	add_intervals(v, status, job_uid, intervals, n, arena, ret->runs, &ret->n_runs);
 	conclude(v, status, now_ms, arena, ret);
 }
 

@@ -3,8 +3,8 @@
  * What a job really used and saved: pod running times x power x the grid's real (or, where it has none, estimated)
  * values. Pure.
  *
- * Baseline: the same work, as long and as strong, at the baseline's start in the baseline's region. Savings are
- * baseline minus real, split in two steps that add up:
+ * Baseline: the same work, as long and as strong, at the baseline's start in the baseline's region, without pauses.
+ * Savings are baseline minus real, split in two steps that add up:
  *
  *	time  = home, baseline window  -  home, real window
  *	place = home, real window      -  real region, real window
@@ -35,7 +35,7 @@ struct account {
 	bool known; /* at least one interval */
 	bool final; /* every value is at least 24 h older than now, so it was read again */
 	int n_runs;
-	struct caj_run runs[CAJ_MAX_RUNS]; /* by region, in order of start */
+	struct caj_run runs[CAJ_MAX_RUNS]; /* by segment and region, in order of start */
 	struct caj_figures total;
 	struct caj_savings savings;
 	const char *carbon_source; /* in the arena */
@@ -70,7 +70,10 @@ struct caj_saving account_expected_saving(const struct caj_status *status);
  */
 bool account_merge_last(struct caj_run *runs, int *n_runs);
 
-/* Adds the intervals of pods that are gone to runs[], one run per region and Job; energy, carbon and cost so far. */
+/*
+ * Adds the intervals of pods that are gone to runs[], one run per segment, region and Job; energy, carbon and cost so
+ * far. Of a segment that a pause has ended only what came after status->paused_ms: the rest is in runs[] already.
+ */
 void account_fold(const struct grid_view *v, struct caj_status *status, const char *job_uid,
 		  const struct pod_interval *gone, size_t n, struct arena *arena);
 

@@ -98,10 +98,12 @@ static int write_metadata(struct json_writer *w, const struct carbonawarejob *ca
 			err, ERR_INVALID,
 			"spec.jobTemplate.spec.ttlSecondsAfterFinished must be a whole number of seconds from 0 to %d",
 			INT32_MAX);
-	const struct pair annotations[] = { { ANNOTATION_TEMPLATE_HASH, hash },
-					    { ANNOTATION_JOB_TTL, *seconds ? seconds : NULL },
-					    { ANNOTATION_RELEASED, NULL },
-					    { ANNOTATION_REGIONS, NULL } };
+	const struct pair annotations[] = {
+		{ ANNOTATION_TEMPLATE_HASH, hash }, { ANNOTATION_JOB_TTL, *seconds ? seconds : NULL },
+		{ ANNOTATION_RELEASED, NULL },      { ANNOTATION_PAUSED, NULL },
+		{ ANNOTATION_PARALLELISM, NULL },   { ANNOTATION_PLACED, NULL },
+		{ ANNOTATION_REGIONS, NULL }
+	};
 
 	jw_object(w, "metadata");
 	jw_string(w, "name", caj->obj.meta.name);
@@ -325,14 +327,28 @@ static void prefer(struct json_writer *w, const struct affinity_shape *shape, co
 	jw_end_object(w);
 }
 
-static void write_affinity(struct json_writer *w, const struct job *job, const struct plan_affinity *a)
+/* Where it is sent, and what of the affinity is ours; see caj_placed_of(). */
+static void write_placed(struct json_writer *w, const struct body_release *r, bool with_affinity)
 {
-	const struct affinity_shape *shape = &job->template.affinity;
+	const struct plan_affinity *a = r->affinity;
+	const char *key = with_affinity ? a->key : "-";
+	char text[1024];
+
+	(void)snprintf(text, sizeof(text), "%s %s %s", r->region, a->require_planned || a->n_allowed > 0 ? key : "-",
+		       a->require_planned || a->n_planned == 0 ? "-" : key);
+	op_string(w, "add", "/metadata/annotations/loadshift.io~1placed", text);
+}
+
+static void write_affinity(struct json_writer *w, const struct body_release *r, const struct affinity_shape *shape)
+{
+	const struct plan_affinity *a = r->affinity;
 
 	/* On the Job too: it says that this has been done. */
 	op_string(w, "add", "/metadata/annotations/loadshift.io~1regions", a->regions ? a->regions : "");
 	if (a->regions)
 		op_string(w, "add", "/spec/template/metadata/annotations/loadshift.io~1regions", a->regions);
+	if (r->region)
+		write_placed(w, r, a->key && !shape->too_many_terms);
 	/* More terms than we keep track of: the extender's annotation still leads, the scheduler's filter does not. */
 	if (!a->key || shape->too_many_terms)
 		return;
@@ -342,8 +358,67 @@ static void write_affinity(struct json_writer *w, const struct job *job, const s
 		op_empty_object(w, NODE_AFFINITY);
 	if (a->require_planned || a->n_allowed > 0)
 		require(w, shape, a);
-	if (!a->require_planned)
+	if (!a->require_planned && a->n_planned > 0)
 		prefer(w, shape, a);
+}
+
+static void remove_tested(struct json_writer *w, const char *path, const char *key_at, const char *key)
+{
+	char at[200];
+
+	(void)snprintf(at, sizeof(at), "%s%s", path, key_at);
+	op_string(w, "test", at, key);
+	op(w, "remove", path);
+	jw_end_object(w);
+}
+
+/* Takes what an earlier release has added: the last of each list. */
+static void unplace(struct json_writer *w, const struct affinity_shape *shape, const struct caj_placed *placed)
+{
+	char path[160];
+
+	for (int i = 0; i < shape->n_terms && *placed->required; i++) {
+		(void)snprintf(path, sizeof(path), REQUIRED "/nodeSelectorTerms/%d/matchExpressions/%d", i,
+			       MAX(shape->n_expressions[i] - 1, 0));
+		remove_tested(w, path, "/key", placed->required);
+	}
+	if (*placed->preferred) {
+		(void)snprintf(path, sizeof(path), PREFERRED "/%d", MAX(shape->n_preferred - 1, 0));
+		remove_tested(w, path, "/preference/matchExpressions/0/key", placed->preferred);
+	}
+}
+
+bool body_moves(const struct job *job, const struct body_release *r)
+{
+	struct caj_placed placed;
+
+	return r->affinity && r->affinity->regions && r->region && caj_placed_of(job, &placed) &&
+	       strcmp(placed.region, r->region) != 0;
+}
+
+static void write_place(struct json_writer *w, const struct job *job, const struct body_release *r)
+{
+	const struct affinity_shape *shape = &job->template.affinity;
+	struct caj_placed placed;
+
+	if (body_moves(job, r) && caj_placed_of(job, &placed)) {
+		unplace(w, shape, &placed);
+		write_affinity(w, r, shape);
+	} else if (r->affinity && r->affinity->regions && job->start_ms == TIME_NONE &&
+		   !object_annotation(&job->obj, ANNOTATION_REGIONS)) {
+		write_affinity(w, r, shape);
+	}
+}
+
+static void write_parallelism(struct json_writer *w, int32_t parallelism)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%d", parallelism);
+	op_string(w, "add", "/metadata/annotations/loadshift.io~1parallelism", text);
+	op(w, "add", "/spec/parallelism");
+	jw_i64(w, "value", parallelism);
+	jw_end_object(w);
 }
 
 /* A write of another version than the current one is a conflict (409); a failed "test" would be 422, like a bad patch.
@@ -359,23 +434,58 @@ static bool has_annotations(const struct job *job)
 	return job->obj.meta.annotations.len > 0;
 }
 
-void body_release_job(const struct job *job, const struct plan_affinity *affinity, int64_t released_ms, struct buf *out)
+static void begin_patch(struct json_writer *w, const struct job *job)
+{
+	jw_array(w, NULL);
+	precondition(w, job);
+	/* Somebody removed our annotations: the start must not fail for want of a place to write it down. */
+	if (!has_annotations(job))
+		op_empty_object(w, "/metadata/annotations");
+}
+
+static void write_suspend(struct json_writer *w, bool suspend)
+{
+	op(w, "replace", "/spec/suspend");
+	jw_bool(w, "value", suspend);
+	jw_end_object(w);
+}
+
+void body_release_job(const struct job *job, const struct body_release *r, struct buf *out)
 {
 	struct json_writer w = json_writer(out);
 	char released[TIME_TEXT];
 
-	jw_array(&w, NULL);
-	precondition(&w, job);
-	/* Somebody removed our annotations: the start must not fail for want of a place to write it down. */
-	if (!has_annotations(job))
-		op_empty_object(&w, "/metadata/annotations");
-	if (affinity && affinity->regions && job->start_ms == TIME_NONE &&
-	    !object_annotation(&job->obj, ANNOTATION_REGIONS))
-		write_affinity(&w, job, affinity);
-	op_string(&w, "add", "/metadata/annotations/loadshift.io~1released", time_format(released_ms, released));
-	op(&w, "replace", "/spec/suspend");
-	jw_bool(&w, "value", false);
-	jw_end_object(&w);
+	begin_patch(&w, job);
+	write_place(&w, job, r);
+	if (r->parallelism > 0)
+		write_parallelism(&w, r->parallelism);
+	op_string(&w, "add", "/metadata/annotations/loadshift.io~1released", time_format(r->released_ms, released));
+	write_suspend(&w, false);
+	jw_end_array(&w);
+}
+
+void body_pause_job(const struct job *job, int64_t paused_ms, int64_t deadline_left_s, struct buf *out)
+{
+	struct json_writer w = json_writer(out);
+	char paused[TIME_TEXT];
+
+	begin_patch(&w, job);
+	op_string(&w, "add", "/metadata/annotations/loadshift.io~1paused", time_format(paused_ms, paused));
+	if (deadline_left_s > 0) {
+		op(&w, "replace", "/spec/activeDeadlineSeconds");
+		jw_i64(&w, "value", deadline_left_s);
+		jw_end_object(&w);
+	}
+	write_suspend(&w, true);
+	jw_end_array(&w);
+}
+
+void body_scale_job(const struct job *job, int32_t parallelism, struct buf *out)
+{
+	struct json_writer w = json_writer(out);
+
+	begin_patch(&w, job);
+	write_parallelism(&w, parallelism);
 	jw_end_array(&w);
 }
 
@@ -414,9 +524,7 @@ void body_suspend_job(const struct job *job, struct buf *out)
 
 	jw_array(&w, NULL);
 	precondition(&w, job);
-	op(&w, "replace", "/spec/suspend");
-	jw_bool(&w, "value", true);
-	jw_end_object(&w);
+	write_suspend(&w, true);
 	jw_end_array(&w);
 }
 

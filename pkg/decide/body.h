@@ -10,7 +10,8 @@
 #include "decide/plan.h"
 
 /*
- * The Job to create, from the CarbonAwareJob as the API server gave it (live text, not the store's projection).
+ * The Job to create, from the CarbonAwareJob as the API server gave it: live text, not the store's projection, or what
+ * serves as such (controller/young.h).
  * ERR_INVALID names the field of spec.jobTemplate that is wrong. ERR_CONFLICT when the live object is not the one that
  * the decision was made on: another one of the same name, being deleted, or its Job was recorded already.
  */
@@ -18,12 +19,29 @@ int body_create_job(const struct carbonawarejob *caj, struct str caj_text, struc
 		    struct error *err) must_check;
 /* SHA-256 of spec.jobTemplate's text, hex. */
 int body_template_hash(struct str caj_text, char out[65], struct error *err) must_check;
+/* All borrowed. */
+struct body_release {
+	int64_t released_ms;
+	const struct plan_affinity *affinity; /* NULL = none */
+	const char *region;                   /* that it asks for; NULL = none is planned */
+	int32_t parallelism;                  /* 0 = as it is */
+};
 /*
- * JSON patch that releases the Job: resourceVersion as precondition, affinity, annotations, suspend: false. affinity
- * NULL = none. It is added once, to a Job that never started: the API server takes no other.
+ * JSON patch that releases the Job, or resumes it: resourceVersion as precondition, affinity, annotations, suspend:
+ * false. The affinity is added to a Job that never started; one that an earlier release has sent elsewhere gets the new
+ * one for the old (body_moves()), of which each part is tested first, so that nothing of the user's is lost: the API
+ * server answers 422 where it is not as we left it, or where it takes no other affinity any more.
  */
-void body_release_job(const struct job *job, const struct plan_affinity *affinity, int64_t released_ms,
-		      struct buf *out);
+void body_release_job(const struct job *job, const struct body_release *r, struct buf *out);
+/* Will that patch send a Job that has run elsewhere? */
+bool body_moves(const struct job *job, const struct body_release *r);
+/*
+ * JSON patch that pauses the Job. deadline_left_s: what is left of its activeDeadlineSeconds, which Kubernetes would
+ * count from 0 after each resumption; 0 = it has none.
+ */
+void body_pause_job(const struct job *job, int64_t paused_ms, int64_t deadline_left_s, struct buf *out);
+/* JSON patch of the number of pods. */
+void body_scale_job(const struct job *job, int32_t parallelism, struct buf *out);
 /*
  * Merge patch that releases the Job in observe mode: resourceVersion as precondition, suspend: false, no affinity; what
  * its creation wrote on the pods for the extender is taken off, unless it has started before.

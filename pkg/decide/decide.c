@@ -4,116 +4,10 @@
 
 #include "crypto/hash.h"
 #include "decide/body.h"
+#include "decide/internal.h"
 #include "decide/status_fit.h"
 
-struct ctx {
-	const struct caj_observed *o;
-	struct arena *arena;
-	struct caj_decision *d;
-	struct caj_status *s; /* &d->status */
-	bool waiting;         /* nothing that is known now is worth a write */
-};
-
-/* Bytes of a condition's reason that the schema takes. */
-#define MAX_REASON 128
-
-/* ---- small helpers ---- */
-
-static void cond(struct ctx *c, const char *type, bool value, const char *reason, const char *message)
-{
-	(void)condition_set(&c->s->conditions, c->arena, type, value ? CONDITION_TRUE : CONDITION_FALSE,
-			    status_clip(reason, MAX_REASON, c->arena), c->o->caj->obj.meta.generation, c->o->now_ms,
-			    "%s", message ? message : "");
-}
-
-/* A condition that says nothing while it was never true stays away, which keeps the status small. */
-static void cond_clear(struct ctx *c, const char *type, const char *reason, const char *message)
-{
-	if (condition_is_true(&c->s->conditions, type))
-		cond(c, type, false, reason, message);
-}
-
-static bool has_reason(const struct ctx *c, const char *type, const char *reason)
-{
-	const struct condition *found = condition_find(&c->s->conditions, type);
-
-	return found && strcmp(found->reason, reason) == 0;
-}
-
-/* The State column; true when it is another one than before, which is worth an event. */
-static bool ready(struct ctx *c, bool value, const char *state, const char *message)
-{
-	bool new = !has_reason(c, COND_READY, state);
-
-	cond(c, COND_READY, value, state, message);
-	return new;
-}
-
-static void look_again(struct ctx *c, int64_t domain_ms)
-{
-	/* What has passed calls nobody: it was acted on, or waits for something else. */
-	if (domain_ms > c->o->now_ms && (c->d->look_again_ms == TIME_NONE || domain_ms < c->d->look_again_ms))
-		c->d->look_again_ms = domain_ms;
-}
-
-static void event(struct ctx *c, bool warning, const char *reason, const char *message)
-{
-	/* The first one of a decision is the news; the rest is in the conditions. */
-	if (!c->d->event.reason)
-		c->d->event = (struct caj_event){ warning, reason, message };
-}
-
-/* Critical and run-now go before the user's hard limits (contracts 1). */
-static bool is_override(const struct ctx *c)
-{
-	return c->o->caj->spec.critical || c->o->caj->run_now;
-}
-
-static bool is_hard(const struct ctx *c)
-{
-	const struct caj_spec *s = &c->o->caj->spec;
-
-	return !is_override(c) && !c->o->mode.observe &&
-	       ((s->max_carbon.set && s->max_carbon.hard) || (s->max_price.set && s->max_price.hard) ||
-		(s->min_renewable.set && s->min_renewable.hard));
-}
-
-/* The latest start; for a job that is not deferred its earliest. */
-static int64_t last_start_ms(const struct ctx *c)
-{
-	const struct caj_timing *t = &c->o->timing;
-
-	return t->latest_start_ms == TIME_NONE ? t->earliest_ms : MAX(t->latest_start_ms, t->earliest_ms);
-}
-
-/* The round's result for the object as it is now, or NULL. */
-static const struct plan_entry *current_plan(const struct ctx *c)
-{
-	const struct plan_entry *p = c->o->plan;
-
-	return p && plan_entry_is_for(p, c->o->caj) ? p : NULL;
-}
-
 /* ---- savings and the end ---- */
-
-static void show_savings(struct ctx *c, const struct caj_saving *s, bool expected)
-{
-	c->s->saved_carbon = account_saved_carbon(s, expected, c->arena);
-	c->s->saved_cost = account_saved_cost(s, c->s->currency, expected, c->arena);
-}
-
-static void copy_runs(struct ctx *c)
-{
-	c->s->n_runs = c->o->account->n_runs;
-	memcpy(c->s->runs, c->o->account->runs, (size_t)c->s->n_runs * sizeof(*c->s->runs));
-}
-
-/* Energy of pods that are gone, before it is forgotten. */
-static void fold_runs(struct ctx *c)
-{
-	if (c->o->fold && c->o->account)
-		copy_runs(c);
-}
 
 /* Actual figures and savings of what ran, until they are final. */
 static void settle(struct ctx *c)
@@ -128,7 +22,7 @@ static void settle(struct ctx *c)
 		s->saved_carbon = s->saved_cost = s->released_ms != TIME_NONE ? "not available" : NULL;
 		return;
 	}
-	copy_runs(c);
+	ctx_take_runs(c, a);
 	struct caj_actual *actual = arena_new(c->arena, struct caj_actual);
 	*actual = (struct caj_actual){
 		.final = a->final,
@@ -139,7 +33,7 @@ static void settle(struct ctx *c)
 	};
 	s->actual = actual;
 	s->savings = a->savings.present ? &a->savings : NULL;
-	if (s->savings && has_reason(c, COND_RELEASED, CAJ_OBSERVE_MODE)) {
+	if (s->savings && ctx_has_reason(c, COND_RELEASED, CAJ_OBSERVE_MODE)) {
 		struct caj_savings *measured = arena_new(c->arena, struct caj_savings);
 
 		/* The plan was never tried: nobody knows how far off it was. */
@@ -147,17 +41,18 @@ static void settle(struct ctx *c)
 		measured->forecast_error = (struct caj_saving){ 0 };
 		s->savings = measured;
 	}
-	show_savings(c, &a->savings.total, false);
+	ctx_show_savings(c, &a->savings.total, false);
 }
 
 /* Complete or Failed; `words` are for the State. */
 static void finish(struct ctx *c, bool failed, const char *reason, const char *message, const char *words)
 {
-	cond(c, failed ? COND_FAILED : COND_COMPLETE, true, reason, message);
-	cond_clear(c, COND_START_BLOCKED, "JobFinished", "");
-	c->s->estimated_start_ms = c->s->released_ms;
-	(void)ready(c, !failed, failed ? "Failed" : "Succeeded", words);
-	event(c, failed, failed ? reason : "Completed", words);
+	ctx_cond(c, failed ? COND_FAILED : COND_COMPLETE, true, reason, message);
+	ctx_clear(c, COND_START_BLOCKED, "JobFinished", "");
+	if (!c->s->ledger.begun)
+		c->s->estimated_start_ms = c->s->released_ms;
+	(void)ctx_ready(c, !failed, failed ? "Failed" : "Succeeded", words);
+	ctx_event(c, failed, failed ? reason : "Completed", words);
 }
 
 /* A Job that is gone without our having seen its end. The caches are not in step, so the API server is asked. */
@@ -188,7 +83,7 @@ static void decide_finished(struct ctx *c)
 	if (o->account && o->account->final)
 		settle(c);
 	if (c->s->actual && !c->s->actual->final && c->s->n_runs > 0)
-		look_again(c, c->s->runs[c->s->n_runs - 1].end_ms + ACCOUNT_FINAL_AFTER_MS + MINUTE_MS);
+		ctx_look_again(c, c->s->runs[c->s->n_runs - 1].end_ms + ACCOUNT_FINAL_AFTER_MS + MINUTE_MS);
 	if (job && job_is_finished(job) && job->ttl_after_finished_ms == TIME_NONE && body_held_ttl(job, &ttl))
 		c->d->action = CAJ_SET_JOB_TTL;
 	if (o->caj->spec.ttl_after_finished_ms != TIME_NONE && end != TIME_NONE) {
@@ -196,7 +91,7 @@ static void decide_finished(struct ctx *c)
 
 		if (o->now_ms >= due && c->d->action == CAJ_NOTHING)
 			c->d->action = CAJ_DELETE;
-		look_again(c, due);
+		ctx_look_again(c, due);
 	}
 }
 
@@ -208,158 +103,72 @@ static void refuse(struct ctx *c, const char *reason, const char *message)
 	const struct condition *was = condition_find(&c->s->conditions, COND_ACCEPTED);
 	bool new = !was || was->status == CONDITION_TRUE || strcmp(was->reason, reason) != 0;
 
-	cond(c, COND_ACCEPTED, false, reason, message);
-	(void)ready(c, false, "Rejected", message);
+	ctx_cond(c, COND_ACCEPTED, false, reason, message);
+	(void)ctx_ready(c, false, "Rejected", message);
 	c->s->explanation = message;
 	c->s->estimated_start_ms = TIME_NONE;
 	if (new)
-		event(c, true, reason, message);
+		ctx_event(c, true, reason, message);
 }
 
 static void accept(struct ctx *c)
 {
 	const char *is = c->o->template_hash, *made_from = c->s->template_hash;
-	bool was = has_reason(c, COND_ACCEPTED, "TemplateChanged");
+	bool was = ctx_has_reason(c, COND_ACCEPTED, "TemplateChanged");
 	bool changed = is && made_from ? strcmp(is, made_from) != 0 : was;
 
 	if (!changed && c->o->mode.unknown) {
-		cond(c, COND_ACCEPTED, true, "UnknownMode",
-		     arena_printf(c->arena,
-				  "the namespace's label " LABEL_MODE " is \"%.63s\": set it to act or observe; until "
-				  "then the default holds, %s",
-				  c->o->mode.unknown, c->o->mode.observe ? "observe" : "act"));
+		ctx_cond(c, COND_ACCEPTED, true, "UnknownMode",
+			 arena_printf(c->arena,
+				      "the namespace's label " LABEL_MODE
+				      " is \"%.63s\": set it to act or observe; until "
+				      "then the default holds, %s",
+				      c->o->mode.unknown, c->o->mode.observe ? "observe" : "act"));
 		return;
 	}
 	if (!changed) {
-		cond(c, COND_ACCEPTED, true, "Accepted", "");
+		ctx_cond(c, COND_ACCEPTED, true, "Accepted", "");
 		return;
 	}
-	cond(c, COND_ACCEPTED, true, "TemplateChanged",
-	     "spec.jobTemplate was changed after the Job was created: the Job keeps the first one; delete and apply "
-	     "this "
-	     "object to use the new one");
+	ctx_cond(
+		c, COND_ACCEPTED, true, "TemplateChanged",
+		"spec.jobTemplate was changed after the Job was created: the Job keeps the first one; delete and apply "
+		"this "
+		"object to use the new one");
 	if (!was)
-		event(c, true, "TemplateChanged",
-		      "spec.jobTemplate was changed after the Job was created and has no effect");
-}
-
-/* The Job's own condition, in its words; here it is set from the moment the user asks for it. */
-static void mirror_suspended(struct ctx *c, bool suspended)
-{
-	if (suspended)
-		cond(c, COND_SUSPENDED, true, "JobSuspended", "Job suspended");
-	else
-		cond_clear(c, COND_SUSPENDED, "JobResumed", "Job resumed");
-}
-
-/* Is a run that starts then in time? */
-static void watch_deadline(struct ctx *c, int64_t start_ms)
-{
-	const struct caj_timing *t = &c->o->timing;
-	char text[TIME_TEXT];
-
-	if (t->deadline_ms == TIME_NONE) {
-		cond_clear(c, COND_DEADLINE_AT_RISK, "NoDeadline", "");
-		return;
-	}
-	if (c->o->now_ms > t->deadline_ms)
-		cond(c, COND_DEADLINE_AT_RISK, true, "DeadlinePassed",
-		     arena_printf(c->arena, "the deadline %s has passed", time_format(t->deadline_ms, text)));
-	else if (t->duration_ms > 0 && start_ms + t->duration_ms > t->deadline_ms)
-		cond(c, COND_DEADLINE_AT_RISK, true, "WindowTooShort",
-		     arena_printf(c->arena, "a run of %s that starts now ends after the deadline",
-				  time_format_duration(t->duration_ms, text)));
-	else
-		cond_clear(c, COND_DEADLINE_AT_RISK, "InTime", "");
-	look_again(c, t->deadline_ms + 1);
+		ctx_event(c, true, "TemplateChanged",
+			  "spec.jobTemplate was changed after the Job was created and has no effect");
 }
 
 /* ---- before the release ---- */
-
-static bool is_move(const struct caj_plan *from, const struct caj_plan *to)
-{
-	if (from->n_segments == 0 || to->n_segments == 0)
-		return false;
-	int64_t by = to->segments[0].start_ms - from->segments[0].start_ms;
-
-	return by > CAJ_EVENT_MOVE_MS || by < -CAJ_EVENT_MOVE_MS;
-}
-
-/* In observe mode the plan's sentence tells what acting would have done, and what that would have saved. */
-static const char *explained(struct ctx *c, const struct plan_entry *p, const struct caj_saving *saving)
-{
-	if (!c->o->mode.observe)
-		return p->explanation;
-	const char *text = arena_printf(c->arena, "observe mode: runs at once, unmodified; acting: %s", p->explanation);
-
-	if (p->plan.n_segments == 0 || (!saving->carbon_known && !saving->cost_known))
-		return text;
-	return arena_printf(c->arena, "%s; that would save %s and %s", text,
-			    account_saved_carbon(saving, true, c->arena),
-			    account_saved_cost(saving, p->currency, true, c->arena));
-}
-
-static void copy_plan(struct ctx *c, const struct plan_entry *p)
-{
-	struct caj_status *s = c->s;
-	bool same = cstr_eq(s->plan_id, p->plan_id);
-
-	s->plan_id = p->plan_id;
-	s->plan = p->plan;
-	s->currency = p->currency;
-	s->estimated_start_ms = p->plan.n_segments ? p->plan.segments[0].start_ms : TIME_NONE;
-	/* Home and baseline are frozen at the first plan (contracts 1). */
-	if (!s->home)
-		s->home = p->home;
-	if (!s->baseline.rule)
-		s->baseline = p->baseline;
-	struct caj_saving saving = account_expected_saving(s);
-	const char *text = explained(c, p, &saving);
-	/* Options move with the clock: new ones alone are not worth a write. */
-	if (!same || !cstr_eq(s->explanation, text)) {
-		s->n_options = p->n_options;
-		s->options = p->options;
-	}
-	s->explanation = text;
-	/* What nobody is going to do is not expected to save anything. */
-	s->saved_carbon = s->saved_cost = NULL;
-	if (p->plan.n_segments > 0 && !c->o->mode.observe)
-		show_savings(c, &saving, true);
-}
-
-static void apply_plan(struct ctx *c, const struct plan_entry *p)
-{
-	bool moved = is_move(&c->s->plan, &p->plan);
-
-	copy_plan(c, p);
-	cond(c, COND_PLANNED, p->plan.n_segments > 0, p->reason, c->s->explanation);
-	if (p->no_data)
-		cond(c, COND_DEGRADED, true, "NoGridData", c->s->explanation);
-	else if (p->shift_disabled)
-		cond(c, COND_DEGRADED, true, "PlaceShiftDisabled",
-		     "regions with another carbon basis or currency than home are left out; time shift goes on");
-	else
-		cond_clear(c, COND_DEGRADED, "GridDataFresh", "");
-	if (moved && !c->o->mode.observe)
-		event(c, false, "Replanned", c->s->explanation);
-}
 
 /* Nothing to plan by: no GridRegion, or none that could be a home. */
 static void apply_no_grid(struct ctx *c)
 {
 	const char *text = "there is no GridRegion to plan by", *what = "starts at once";
 
-	cond(c, COND_DEGRADED, true, "NoGridData", text);
-	if (c->s->plan.n_segments > 0 && !is_hard(c))
+	ctx_cond(c, COND_DEGRADED, true, "NoGridData", text);
+	if (c->s->plan.n_segments > 0 && !ctx_is_hard(c))
 		return;
 	if (c->o->mode.observe)
 		what = "observe mode: runs at once, unmodified";
-	else if (is_hard(c))
+	else if (ctx_is_hard(c))
 		what = "does not start before its hard limits are known to be met";
 	else if (c->o->caj->spec.run_at_latest_on_no_data)
 		what = "starts at its latest start";
 	c->s->explanation = arena_printf(c->arena, "%s: %s", what, text);
-	cond(c, COND_PLANNED, false, is_hard(c) ? "HardLimitUnknown" : "NoData", c->s->explanation);
+	ctx_cond(c, COND_PLANNED, false, ctx_is_hard(c) ? "HardLimitUnknown" : "NoData", c->s->explanation);
+}
+
+/* Of the first segment that is not over; when all are, it has been missed. */
+static int64_t planned_start_ms(const struct ctx *c)
+{
+	const struct caj_plan *p = &c->s->plan;
+	int i = 0;
+
+	while (i + 1 < p->n_segments && p->segments[i].end_ms <= c->o->now_ms)
+		i++;
+	return p->segments[i].start_ms;
 }
 
 /*
@@ -369,24 +178,15 @@ static void apply_no_grid(struct ctx *c)
 static int64_t start_due_ms(const struct ctx *c)
 {
 	const struct caj_timing *t = &c->o->timing;
-	int64_t last = last_start_ms(c);
+	int64_t last = ctx_last_start_ms(c);
 
-	if (is_override(c) || c->o->mode.observe)
+	if (ctx_is_override(c) || c->o->mode.observe)
 		return t->earliest_ms;
-	if (is_hard(c) && !current_plan(c))
+	if (ctx_is_hard(c) && !ctx_plan(c))
 		return TIME_NONE;
 	if (c->s->plan.n_segments > 0)
-		return CLAMP(c->s->plan.segments[0].start_ms, t->earliest_ms, last);
+		return CLAMP(planned_start_ms(c), t->earliest_ms, last);
 	return c->o->can_plan || c->o->caj->spec.run_at_latest_on_no_data ? last : t->earliest_ms;
-}
-
-/* The release that the Job says was carried out; TIME_NONE when there is none that we could have written. */
-static int64_t mark_ms(const struct ctx *c)
-{
-	const char *text = object_annotation(&c->o->job->obj, ANNOTATION_RELEASED);
-	int64_t ms;
-
-	return text && time_parse(str_from(text), &ms) && ms <= c->o->now_ms + HOUR_MS ? ms : TIME_NONE;
 }
 
 static const char *release_reason(const struct ctx *c)
@@ -395,7 +195,7 @@ static const char *release_reason(const struct ctx *c)
 		return CAJ_OBSERVE_MODE;
 	if (c->o->caj->run_now)
 		return "RunNow";
-	if (c->s->plan.n_segments > 0 && c->s->plan.segments[0].start_ms <= c->o->now_ms)
+	if (c->s->plan.n_segments > 0 && planned_start_ms(c) <= c->o->now_ms)
 		return "PlanDue";
 	if (c->o->timing.latest_start_ms != TIME_NONE && c->o->now_ms >= c->o->timing.latest_start_ms)
 		return "LatestStart";
@@ -405,26 +205,25 @@ static const char *release_reason(const struct ctx *c)
 /* To be recorded; the patch of the Job follows once it is. */
 static void release(struct ctx *c)
 {
-	const struct plan_entry *p = current_plan(c);
+	const struct plan_entry *p = ctx_plan(c);
 	const struct caj_timing *t = &c->o->timing;
-	int64_t mark = mark_ms(c);
 
-	c->s->released_ms = c->o->now_ms;
 	/* Releases are told apart by their second: see decide_released_suspended(). */
-	if (mark != TIME_NONE && c->s->released_ms < mark + SECOND_MS)
-		c->s->released_ms = mark + SECOND_MS;
+	c->s->released_ms = ctx_after_ms(c, ctx_mark_ms(c, ANNOTATION_RELEASED), c->s->paused_ms);
 	c->s->estimated_start_ms = c->s->released_ms;
+	pause_begin(c);
 	if (!p && c->o->can_plan && c->s->plan.n_segments == 0)
 		c->s->explanation = c->o->mode.observe ? "observe mode: runs at once, unmodified; there was no plan"
 						       : "starts at its latest start: there was no plan";
-	cond(c, COND_RELEASED, true, release_reason(c), c->s->explanation);
-	mirror_suspended(c, false);
-	watch_deadline(c, c->s->released_ms);
+	ctx_cond(c, COND_RELEASED, true, release_reason(c), c->s->explanation);
+	ctx_mirror_suspended(c, false);
+	ctx_watch_deadline(c, c->s->released_ms);
 	if (p && p->over_power && !c->o->mode.observe)
-		event(c, true, "PowerLimitOverridden", c->s->explanation);
-	if (ready(c, true, "Running", c->s->explanation))
-		event(c, false, "Released", c->s->explanation);
-	c->d->overdue = t->latest_start_ms != TIME_NONE && c->o->now_ms >= t->latest_start_ms;
+		ctx_event(c, true, "PowerLimitOverridden", c->s->explanation);
+	if (ctx_ready(c, true, "Running", c->s->explanation))
+		ctx_event(c, false, "Released", c->s->explanation);
+	c->d->due_ms = ctx_last_start_ms(c);
+	c->d->overdue = t->latest_start_ms != TIME_NONE && c->o->now_ms >= c->d->due_ms;
 }
 
 /*
@@ -433,7 +232,7 @@ static void release(struct ctx *c)
  */
 static void decide_no_start(struct ctx *c, const char *reason, const char *message, bool no_power)
 {
-	int64_t last = last_start_ms(c);
+	int64_t last = ctx_last_start_ms(c);
 
 	if (!no_power && c->o->now_ms >= last) {
 		settle(c);
@@ -441,26 +240,28 @@ static void decide_no_start(struct ctx *c, const char *reason, const char *messa
 		c->d->check_job = true;
 		return;
 	}
-	watch_deadline(c, MAX(last, c->o->now_ms));
-	(void)ready(c, false, "Pending", message);
-	look_again(c, last);
+	ctx_watch_deadline(c, MAX(last, c->o->now_ms));
+	(void)ctx_ready(c, false, "Pending", message);
+	ctx_look_again(c, last);
 }
 
 static void decide_pending(struct ctx *c)
 {
 	const struct caj_observed *o = c->o;
-	const struct plan_entry *p = current_plan(c);
+	const struct plan_entry *p = ctx_plan(c);
 	int64_t latest = o->timing.latest_start_ms;
 
-	if (!p && o->can_plan && (is_hard(c) || latest == TIME_NONE || o->now_ms < latest)) {
+	if (latest != TIME_NONE)
+		latest += o->timing.duration_ms - ctx_left_ms(c);
+	if (!p && o->can_plan && (ctx_is_hard(c) || latest == TIME_NONE || o->now_ms < latest)) {
 		/* A plan comes within a moment and brings its own write; until then nothing is worth one. */
 		c->waiting = true;
-		look_again(c, latest);
+		ctx_look_again(c, latest);
 		return;
 	}
-	mirror_suspended(c, true);
+	ctx_mirror_suspended(c, true);
 	if (p)
-		apply_plan(c, p);
+		ctx_apply_plan(c, p);
 	else if (!o->can_plan)
 		apply_no_grid(c);
 	if (p && p->plan.n_segments == 0 && !o->mode.observe) {
@@ -474,10 +275,10 @@ static void decide_pending(struct ctx *c)
 		release(c);
 	} else {
 		c->s->estimated_start_ms = due;
-		watch_deadline(c, due);
-		if (ready(c, true, "Deferred", c->s->explanation))
-			event(c, false, "Deferred", c->s->explanation);
-		look_again(c, due);
+		ctx_watch_deadline(c, due);
+		if (ctx_ready(c, true, "Deferred", c->s->explanation))
+			ctx_event(c, false, "Deferred", c->s->explanation);
+		ctx_look_again(c, due);
 	}
 }
 
@@ -486,10 +287,15 @@ static void decide_pending(struct ctx *c)
 /* It is planned anew, and released by a new record; what ran so far stays in runs[]. */
 static void take_back(struct ctx *c, const char *reason, const char *message)
 {
+	struct caj_ledger *l = &c->s->ledger;
+
 	c->s->released_ms = TIME_NONE;
 	c->s->estimated_start_ms = TIME_NONE;
-	cond_clear(c, COND_RELEASED, reason, message);
-	cond_clear(c, COND_START_BLOCKED, reason, message);
+	/* Nothing was done: it has not begun. */
+	if (l->since_ms == TIME_NONE && l->work_ms == 0 && l->interruptions == 0)
+		*l = (struct caj_ledger){ .since_ms = TIME_NONE };
+	ctx_clear(c, COND_RELEASED, reason, message);
+	ctx_clear(c, COND_START_BLOCKED, reason, message);
 }
 
 /* Somebody else let it go: that is run-now, and accepted. A stale copy of the Job must not make us believe it. */
@@ -498,11 +304,12 @@ static void note_unsuspended(struct ctx *c)
 	const char *text = "the Job was unsuspended by somebody else: it runs now";
 
 	if (c->s->released_ms == TIME_NONE) {
-		c->s->released_ms = c->s->estimated_start_ms = c->o->now_ms;
+		c->s->released_ms = ctx_after_ms(c, c->s->paused_ms, TIME_NONE);
+		c->s->estimated_start_ms = c->s->released_ms;
 		c->s->explanation = text;
 	}
-	cond(c, COND_RELEASED, true, "UnsuspendedByOther", text);
-	event(c, false, "UnsuspendedByOther", text);
+	ctx_cond(c, COND_RELEASED, true, CAJ_UNSUSPENDED_BY_OTHER, text);
+	ctx_event(c, false, CAJ_UNSUSPENDED_BY_OTHER, text);
 	c->d->check_job = true;
 }
 
@@ -511,15 +318,16 @@ static void decide_start_blocked(struct ctx *c)
 	const struct caj_observed *o = c->o;
 
 	if (o->pods.running > 0) {
-		cond_clear(c, COND_START_BLOCKED, "PodRunning", "");
+		ctx_clear(c, COND_START_BLOCKED, "PodRunning", "");
 	} else if (o->released_for_real_ms >= CAJ_START_BLOCKED_MS) {
 		const char *why = o->pods.unscheduled_message ? o->pods.unscheduled_message
 				  : o->pods.active == 0
 					  ? "the Job has created no pod: look at its events for quota or admission"
 					  : "pods are scheduled but do not run";
 		if (!condition_is_true(&c->s->conditions, COND_START_BLOCKED))
-			event(c, true, "StartBlocked", why);
-		cond(c, COND_START_BLOCKED, true, o->pods.unscheduled_message ? "Unschedulable" : "NoPodRunning", why);
+			ctx_event(c, true, "StartBlocked", why);
+		ctx_cond(c, COND_START_BLOCKED, true, o->pods.unscheduled_message ? "Unschedulable" : "NoPodRunning",
+			 why);
 	} else {
 		c->d->look_again_real_ms = CAJ_START_BLOCKED_MS - o->released_for_real_ms;
 	}
@@ -534,47 +342,70 @@ static void decide_start_blocked(struct ctx *c)
  */
 static void decide_released_suspended(struct ctx *c, int64_t mark, int64_t recorded)
 {
-	bool by_other = has_reason(c, COND_RELEASED, "UnsuspendedByOther");
+	/* Neither was carried out by us: the Job ran already. */
+	bool by_other = ctx_has_reason(c, COND_RELEASED, CAJ_UNSUSPENDED_BY_OTHER) ||
+			ctx_has_reason(c, COND_RELEASED, PAUSE_TAKEN_BACK);
 
 	if (mark == recorded || by_other) {
 		const char *text =
 			"SuspendedByOther: somebody else suspended the Job after its release; unsuspend the Job "
 			"to go on";
-
-		mirror_suspended(c, true);
-		cond_clear(c, COND_START_BLOCKED, "JobSuspended", "");
-		if (ready(c, false, "Suspended", text))
-			event(c, true, "SuspendedByOther", text);
+		c->d->check_job |= mark != recorded;
+		pause_stop(c);
+		ctx_mirror_suspended(c, true);
+		ctx_clear(c, COND_START_BLOCKED, "JobSuspended", "");
+		if (ctx_ready(c, false, "Suspended", text))
+			ctx_event(c, true, "SuspendedByOther", text);
 	} else if (mark > recorded) {
 		c->waiting = true;
-	} else if (is_hard(c) && c->o->now_ms - recorded > CAJ_RELEASE_VALID_MS) {
+	} else if (ctx_is_hard(c) && c->s->ledger.interruptions == 0 &&
+		   c->o->now_ms - recorded > CAJ_RELEASE_VALID_MS) {
 		take_back(c, "NotCarriedOut",
 			  "the release was recorded but not carried out in time for its hard limits");
 		c->d->check_job = true;
 	} else {
+		if (c->o->move_refused)
+			pause_stay(c);
 		c->d->action = CAJ_RELEASE_JOB;
 		c->d->check_caj = true;
+	}
+}
+
+/*
+ * It runs, but by its mark not by the release that is recorded: a pause was recorded and taken back before it was
+ * carried out, which is to be marked; or somebody else has let it go.
+ */
+static void decide_unmarked(struct ctx *c)
+{
+	if (ctx_has_reason(c, COND_RELEASED, PAUSE_TAKEN_BACK)) {
+		c->d->action = CAJ_RELEASE_JOB;
+		c->d->check_caj = true;
+	} else {
+		note_unsuspended(c);
 	}
 }
 
 /* Released, so the Job's own conditions tell the rest. */
 static void decide_released(struct ctx *c)
 {
-	int64_t mark = mark_ms(c), recorded = time_slot_floor(c->s->released_ms, SECOND_MS);
+	int64_t mark = ctx_mark_ms(c, ANNOTATION_RELEASED), recorded = time_slot_floor(c->s->released_ms, SECOND_MS);
 
-	fold_runs(c);
+	ctx_fold_runs(c);
 	if (c->o->job->suspend) {
 		decide_released_suspended(c, mark, recorded);
 		return;
 	}
-	if (mark < recorded && !has_reason(c, COND_RELEASED, "UnsuspendedByOther"))
-		note_unsuspended(c);
-	mirror_suspended(c, false);
-	watch_deadline(c, c->s->released_ms);
+	if (mark < recorded && !ctx_has_reason(c, COND_RELEASED, CAJ_UNSUSPENDED_BY_OTHER))
+		decide_unmarked(c);
+	ctx_mirror_suspended(c, false);
+	ctx_watch_deadline(c, c->s->ledger.begun ? c->o->now_ms : c->s->released_ms);
 	decide_start_blocked(c);
+	pause_follow(c, mark == recorded);
+	if (caj_status_is_paused(c->s))
+		return;
 	bool blocked = condition_is_true(&c->s->conditions, COND_START_BLOCKED);
-	(void)ready(c, !blocked, "Running",
-		    blocked ? condition_find(&c->s->conditions, COND_START_BLOCKED)->message : c->s->explanation);
+	(void)ctx_ready(c, !blocked, "Running",
+			blocked ? condition_find(&c->s->conditions, COND_START_BLOCKED)->message : c->s->explanation);
 }
 
 /* A Job that has ended, by its own words. */
@@ -588,19 +419,19 @@ static void decide_job_end(struct ctx *c)
 	char text[TIME_TEXT];
 
 	settle(c);
-	mirror_suspended(c, c->o->job->suspend);
+	ctx_mirror_suspended(c, c->o->job->suspend);
 	if (deadline != TIME_NONE && at > deadline)
-		cond(c, COND_DEADLINE_AT_RISK, true, "DeadlineMissed",
-		     arena_printf(c->arena, "it ended after the deadline %s", time_format(deadline, text)));
+		ctx_cond(c, COND_DEADLINE_AT_RISK, true, "DeadlineMissed",
+			 arena_printf(c->arena, "it ended after the deadline %s", time_format(deadline, text)));
 	else
-		cond_clear(c, COND_DEADLINE_AT_RISK, "InTime", "");
+		ctx_clear(c, COND_DEADLINE_AT_RISK, "InTime", "");
 	if (failed) {
 		finish(c, true, end->reason[0] ? end->reason : "JobFailed", end->message, end->message);
 		return;
 	}
 	end = condition_find(of_job, COND_COMPLETE);
 	const char *words = end->message[0] ? end->message : "the Job is complete";
-	if (has_reason(c, COND_RELEASED, CAJ_OBSERVE_MODE))
+	if (ctx_has_reason(c, COND_RELEASED, CAJ_OBSERVE_MODE))
 		words = c->s->explanation;
 	else if (c->s->savings)
 		words = arena_printf(c->arena, "saved %s and %s against running at once in %s", c->s->saved_carbon,
@@ -613,12 +444,13 @@ static void decide_user_suspend(struct ctx *c)
 {
 	const char *text = "spec.suspend is true: set it to false to let the job be planned";
 
-	fold_runs(c);
-	mirror_suspended(c, true);
+	ctx_fold_runs(c);
+	pause_stop(c);
+	ctx_mirror_suspended(c, true);
 	take_back(c, "JobSuspended", "spec.suspend is true");
 	c->s->explanation = "suspended by spec.suspend";
-	if (ready(c, false, "Suspended", text))
-		event(c, false, "Suspended", text);
+	if (ctx_ready(c, false, "Suspended", text))
+		ctx_event(c, false, "Suspended", text);
 	if (!c->o->job->suspend) {
 		c->d->action = CAJ_SUSPEND_JOB;
 		c->d->check_caj = true;
@@ -676,6 +508,10 @@ static void decide_kueue(struct ctx *c)
 		return;
 	}
 	accept(c);
+	if (caj_is_paused(c->o->caj)) {
+		pause_forget_plan(c);
+		return;
+	}
 	if (c->s->released_ms == TIME_NONE)
 		note_unsuspended(c);
 	decide_released(c);
@@ -703,6 +539,8 @@ static void decide_with_job(struct ctx *c)
 		decide_job_end(c);
 	} else if (o->caj->spec.suspend) {
 		decide_user_suspend(c);
+	} else if (caj_is_paused(o->caj)) {
+		pause_decide(c);
 	} else if (c->s->released_ms != TIME_NONE) {
 		decide_released(c);
 	} else if (!o->job->suspend) {
@@ -734,6 +572,12 @@ void caj_decide(const struct caj_observed *o, struct arena *arena, struct caj_de
 
 	*ret = (struct caj_decision){ .look_again_ms = TIME_NONE };
 	caj_status_copy(&o->caj->status, arena, &ret->status);
+	if (ret->status.ledger.begun) {
+		struct caj_progress progress;
+
+		caj_progress(o->caj, o->job, o->now_ms, &progress);
+		c.done_ms = progress.done_ms;
+	}
 	if (o->caj->obj.meta.deletion_ms != TIME_NONE)
 		return; /* the garbage collector takes the Job along */
 	if (caj_is_finished(o->caj))
@@ -760,8 +604,8 @@ void caj_decide(const struct caj_observed *o, struct arena *arena, struct caj_de
 
 const char *caj_action_name(enum caj_action a)
 {
-	static const char *const names[] = { "nothing",     "create-job",  "write-status", "release-job",
-					     "suspend-job", "set-job-ttl", "delete" };
+	static const char *const names[] = { "nothing",   "create-job", "write-status", "release-job", "suspend-job",
+					     "pause-job", "scale-job",  "set-job-ttl",  "delete" };
 
 	return names[a];
 }

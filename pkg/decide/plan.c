@@ -22,12 +22,10 @@ static struct caj_figures figures(const struct planner_option *o, bool power_kno
 	};
 }
 
-/* Mean carbon intensity of an option, g/kWh; NAN if not known. Energy may be 0 W by the user's word. */
-static double grams_per_kwh(const struct planner_option *o)
+/* Mean carbon intensity, g/kWh; NAN if not known. Energy may be 0 W by the user's word. */
+static double grams_per_kwh(bool known, int64_t milligrams, int64_t milliwatt_hours)
 {
-	if (!o->carbon_known || o->energy_milliwatt_hours <= 0)
-		return NAN;
-	return (double)o->carbon_milligrams * 1000.0 / (double)o->energy_milliwatt_hours;
+	return known && milliwatt_hours > 0 ? (double)milligrams * 1000.0 / (double)milliwatt_hours : NAN;
 }
 
 static const char *at(struct arena *a, int64_t ms)
@@ -45,14 +43,19 @@ static const char *compared(const struct plan_entry *p, const struct planner_opt
 			    const struct caj_baseline *b, struct arena *arena)
 {
 	const struct caj_figures *base = &b->expected, *chosen = &p->plan.expected;
-	double grams = grams_per_kwh(chosen_option);
+	/* The option has it also when nobody knows the power; of a job that has begun it is what is left. */
+	double grams = chosen->carbon_known
+			       ? grams_per_kwh(true, chosen->carbon_milligrams, chosen->energy_milliwatt_hours)
+			       : grams_per_kwh(chosen_option->carbon_known, chosen_option->carbon_milligrams,
+					       chosen_option->energy_milliwatt_hours);
 	char cost[DECIMAL_TEXT];
 	const char *money = "";
 
 	if (isnan(grams))
 		return "";
 	if (!base->carbon_known || base->energy_milliwatt_hours <= 0 ||
-	    (cstr_eq(b->region, p->plan.segments[0].region) && b->start_ms == p->plan.segments[0].start_ms))
+	    (p->plan.n_segments == 1 && cstr_eq(b->region, p->plan.segments[0].region) &&
+	     b->start_ms == p->plan.segments[0].start_ms))
 		return arena_printf(arena, ": %.0f g/kWh over the run", grams);
 	int64_t saved = base->cost_micros - chosen->cost_micros;
 	/* Less than a hundredth of a penny is nobody's reason. */
@@ -63,6 +66,36 @@ static const char *compared(const struct plan_entry *p, const struct planner_opt
 	return arena_printf(arena, ": %.0f g/kWh over the run instead of %.0f g/kWh at once in %s%s", grams,
 			    (double)base->carbon_milligrams * 1000.0 / (double)base->energy_milliwatt_hours, b->region,
 			    money);
+}
+
+/* "london, then yorkshire" */
+static const char *places_in_words(const struct caj_plan *p, struct arena *arena)
+{
+	const char *text = p->segments[0].region;
+
+	for (int i = 1; i < p->n_segments; i++) {
+		if (!cstr_eq(p->segments[i].region, p->segments[i - 1].region))
+			text = arena_printf(arena, "%s, then %s", text, p->segments[i].region);
+	}
+	return text;
+}
+
+/* Of a plan in several segments, in words that stay as long as the plan does. */
+static const char *parts_in_words(const struct caj_plan *p, struct arena *arena)
+{
+	const struct caj_segment *s = p->segments;
+	int parts = 1, least = s[0].parallelism, most = s[0].parallelism;
+	const char *pods = "";
+
+	for (int i = 1; i < p->n_segments; i++) {
+		parts += s[i].start_ms > s[i - 1].end_ms;
+		least = MIN(least, s[i].parallelism);
+		most = MAX(most, s[i].parallelism);
+	}
+	if (least != most)
+		pods = arena_printf(arena, " with %d to %d pods", least, most);
+	return arena_printf(arena, "%s%s until %s in %s", parts > 1 ? arena_printf(arena, ", in %d parts", parts) : "",
+			    pods, at(arena, s[p->n_segments - 1].end_ms), places_in_words(p, arena));
 }
 
 static const char *limit_in_words(const struct caj_spec *s, struct arena *arena)
@@ -87,21 +120,23 @@ static void explain(struct plan_entry *p, const struct plan_source *s, struct ar
 	const struct caj_timing *t = s->timing;
 	const struct planner_result *r = s->result;
 	const char *region = grid_view_name(v, r->choice.region);
-	const char *where = region && strcmp(region, HOME_MEAN) != 0 ? arena_printf(arena, " in %s", region) : "";
+	const char *where = p->plan.n_segments > 1                     ? parts_in_words(&p->plan, arena)
+			    : region && strcmp(region, HOME_MEAN) != 0 ? arena_printf(arena, " in %s", region)
+								       : "";
+	int64_t start_ms = p->plan.n_segments ? p->plan.segments[0].start_ms : r->choice.start_ms;
 	const struct caj_baseline *baseline = caj->status.baseline.rule ? &caj->status.baseline : &p->baseline;
 	const char *versus = p->plan.n_segments ? compared(p, &r->choice, baseline, arena) : "";
 
 	switch (r->outcome) {
 	case PLANNER_CHOSEN:
 		p->reason = "Optimised";
-		p->explanation = arena_printf(arena, "starts %s%s%s", at(arena, r->choice.start_ms), where, versus);
+		p->explanation = arena_printf(arena, "starts %s%s%s", at(arena, start_ms), where, versus);
 		break;
 	case PLANNER_KEPT:
-		if (r->choice.start_ms > p->planned_ms) {
+		if (r->choice.start_ms > p->planned_ms || s->choice) {
 			/* An earlier plan stands: in the same words, so that nothing is written anew. */
 			p->reason = "Optimised";
-			p->explanation =
-				arena_printf(arena, "starts %s%s%s", at(arena, r->choice.start_ms), where, versus);
+			p->explanation = arena_printf(arena, "starts %s%s%s", at(arena, start_ms), where, versus);
 			break;
 		}
 		p->reason = "NoGain";
@@ -252,19 +287,91 @@ static const char *currency_of(const struct grid_view *v, int region)
 	return NULL;
 }
 
+static void add_segment(struct caj_plan *p, const char *region, int64_t start_ms, int64_t end_ms, int32_t pods)
+{
+	struct caj_segment *last = p->n_segments ? &p->segments[p->n_segments - 1] : NULL;
+
+	if (last && last->end_ms >= start_ms && last->parallelism == pods && cstr_eq(last->region, region))
+		last->end_ms = end_ms;
+	else
+		p->segments[p->n_segments++] = (struct caj_segment){ region, start_ms, end_ms, pods };
+}
+
+/* What has begun stays as it was, up to now; the choice follows. */
+static void join_segments(struct plan_entry *p, const struct plan_source *s, struct arena *arena)
+{
+	const struct grid_view *v = s->view;
+	int begun = s->flex->progress.begun ? caj_segments_begun(s->stands, v->now_ms) : 0;
+	struct caj_plan *plan = &p->plan;
+
+	plan->segments = arena_array(arena, (size_t)(begun + s->choice->n), struct caj_segment);
+	for (int i = 0; i < begun; i++) {
+		plan->segments[plan->n_segments] = s->stands->segments[i];
+		plan->segments[plan->n_segments].end_ms = MIN(s->stands->segments[i].end_ms, v->now_ms);
+		plan->n_segments++;
+	}
+	for (int i = 0; i < s->choice->n; i++) {
+		const struct planner_segment *g = &s->choice->segments[i];
+
+		add_segment(plan, grid_view_name(v, g->region), g->start_ms, g->end_ms,
+			    s->flex->flex.profile ? g->parallelism : caj_full_pods(&s->caj->spec, s->job));
+	}
+	plan->n_segments = MIN(plan->n_segments, CAJ_MAX_SEGMENTS);
+}
+
+/* A plan that stands is not told anew because its end has moved by minutes. */
+static bool is_as_it_stood(const struct plan_source *s)
+{
+	const struct caj_plan *was = s->stands;
+
+	return s->choice->kept &&
+	       s->choice->segments[s->choice->n - 1].end_ms <= was->segments[was->n_segments - 1].end_ms + CAJ_LAST_MS;
+}
+
+/* What was expected of the whole, with another expectation of a part of it. */
+static struct caj_figures replaced(struct caj_figures was, struct caj_figures part, struct caj_figures by)
+{
+	was.energy_known &= part.energy_known && by.energy_known;
+	was.carbon_known &= part.carbon_known && by.carbon_known;
+	was.cost_known &= part.cost_known && by.cost_known;
+	was.energy_milliwatt_hours += by.energy_milliwatt_hours - part.energy_milliwatt_hours;
+	was.carbon_milligrams += by.carbon_milligrams - part.carbon_milligrams;
+	was.cost_micros += by.cost_micros - part.cost_micros;
+	return was;
+}
+
+static void set_parts(struct plan_entry *p, const struct plan_source *s, bool power_known, struct arena *arena)
+{
+	struct caj_figures fresh = figures(&s->result->choice, power_known), was = s->stands->expected;
+	bool begun = s->flex->progress.begun;
+
+	if (is_as_it_stood(s))
+		p->plan = *s->stands;
+	else
+		join_segments(p, s, arena);
+	if (!begun)
+		p->plan.expected = fresh;
+	else if (s->choice->kept || !s->instead)
+		p->plan.expected = was;
+	else
+		p->plan.expected = replaced(was, figures(s->instead, power_known), fresh);
+}
+
 static void set_plan(struct plan_entry *p, const struct plan_source *s, bool power_known, struct arena *arena)
 {
 	const struct planner_result *r = s->result;
 
 	p->home = grid_view_name(s->view, s->place->home);
-	if (r->choice.region != PLANNER_NO_REGION) {
+	if (s->choice) {
+		set_parts(p, s, power_known, arena);
+	} else if (r->choice.region != PLANNER_NO_REGION) {
 		p->plan.n_segments = 1;
 		p->plan.segments = arena_new(arena, struct caj_segment);
 		*p->plan.segments = (struct caj_segment){
 			.region = grid_view_name(s->view, r->choice.region),
 			.start_ms = r->choice.start_ms,
 			.end_ms = r->choice.start_ms + s->timing->duration_ms,
-			.parallelism = caj_pods(s->job),
+			.parallelism = caj_full_pods(&s->caj->spec, s->job),
 		};
 		p->plan.expected = figures(&r->choice, power_known);
 	}
@@ -279,12 +386,21 @@ static void set_plan(struct plan_entry *p, const struct plan_source *s, bool pow
 
 static const char *plan_id(const struct plan_entry *p, const struct carbonawarejob *caj, struct arena *arena)
 {
-	const struct caj_segment *s = p->plan.n_segments ? &p->plan.segments[0] : NULL;
 	char identity[OBJECT_KEY_MAX];
+	uint64_t hash;
 
-	(void)snprintf(identity, sizeof(identity), "%s %s %" PRId64, caj->obj.meta.uid, s ? s->region : "-",
-		       s ? s->start_ms : 0);
-	return arena_printf(arena, "%016" PRIx64, str_fnv1a(str_from(identity)));
+	(void)snprintf(identity, sizeof(identity), "%s %s %" PRId64, caj->obj.meta.uid,
+		       p->plan.n_segments ? p->plan.segments[0].region : "-",
+		       p->plan.n_segments ? p->plan.segments[0].start_ms : 0);
+	hash = str_fnv1a(str_from(identity));
+	for (int i = 0; i < p->plan.n_segments && p->plan.n_segments > 1; i++) {
+		const struct caj_segment *s = &p->plan.segments[i];
+
+		(void)snprintf(identity, sizeof(identity), "%016" PRIx64 " %s %" PRId64 " %" PRId64 " %d", hash,
+			       s->region, s->start_ms, s->end_ms, s->parallelism);
+		hash = str_fnv1a(str_from(identity));
+	}
+	return arena_printf(arena, "%016" PRIx64, hash);
 }
 
 /* The entry; its names are still the source's. */

@@ -11,7 +11,7 @@
 
 #include <stdatomic.h>
 
-#include "decide/translate.h"
+#include "decide/flexible.h"
 
 /* Where the release patch lets the pods run. Nothing set = anywhere. */
 struct plan_affinity {
@@ -60,7 +60,11 @@ struct plan_source {
 	const struct caj_place *place;
 	const struct planner_job *planner_job;
 	const struct planner_result *result;
-	uint64_t basis; /* hash of all that the plan rests on: while it stays, so does the plan */
+	const struct caj_flex *flex;          /* NULL: one block, as the result says; the next ones are NULL too */
+	const struct caj_choice *choice;      /* of caj_flex_choose(), n > 0; its figures are in the result's choice */
+	const struct caj_plan *stands;        /* the plan before it; may be empty */
+	const struct planner_option *instead; /* what the part of it that the choice replaces would be now, or NULL */
+	uint64_t basis;                       /* hash of all that the plan rests on: while it stays, so does the plan */
 };
 /*
  * With one reference; strings are copied: nothing of the source is kept. If it would equal `earlier` (NULL = none), a

@@ -29,7 +29,33 @@ bool caj_is_pending(const struct carbonawarejob *caj, const struct job *job)
 	       caj->obj.meta.deletion_ms == TIME_NONE && !job_is_finished(job) && job->suspend;
 }
 
+/* A release that is recorded is later than the pause before it, and the other way round. */
+bool caj_status_is_paused(const struct caj_status *s)
+{
+	return s->ledger.begun && s->released_ms != TIME_NONE && s->paused_ms != TIME_NONE &&
+	       s->paused_ms > s->released_ms;
+}
+
+bool caj_is_paused(const struct carbonawarejob *caj)
+{
+	return !caj_is_finished(caj) && caj_status_is_paused(&caj->status);
+}
+
 bool caj_is_running(const struct carbonawarejob *caj, const struct job *job)
 {
-	return job && !caj_is_finished(caj) && caj->status.released_ms != TIME_NONE && !job_is_finished(job);
+	return job && !caj_is_finished(caj) && caj->status.released_ms != TIME_NONE && !job_is_finished(job) &&
+	       !caj_is_paused(caj);
+}
+
+bool caj_may_replan(const struct carbonawarejob *caj, const struct job *job)
+{
+	const struct caj_spec *s = &caj->spec;
+	const struct condition *released = condition_find(&caj->status.conditions, COND_RELEASED);
+
+	if (!job || job_is_finished(job) || caj_is_finished(caj) || caj->obj.meta.deletion_ms != TIME_NONE ||
+	    caj->status.released_ms == TIME_NONE || job->kueue_queue)
+		return false;
+	return (s->interrupt.set || s->scale.set) && !s->suspend && !s->critical && !caj->run_now &&
+	       !caj_is_unmodified(caj) && !(released && strcmp(released->reason, CAJ_UNSUSPENDED_BY_OTHER) == 0) &&
+	       (caj_is_paused(caj) || !job->suspend);
 }

@@ -284,9 +284,10 @@ static bool region_has(const struct gridregion *r, const char *key, const char *
 	return false;
 }
 
-static bool region_is_in(const struct gridregion *r, const struct region_term *term)
+/* By the first n expressions of the term. */
+static bool region_is_in(const struct gridregion *r, const struct region_term *term, int n)
 {
-	for (int i = 0; i < term->n; i++) {
+	for (int i = 0; i < n; i++) {
 		const struct node_in *in = &term->in[i];
 		bool found = false;
 
@@ -300,9 +301,37 @@ static bool region_is_in(const struct gridregion *r, const struct region_term *t
 
 static const char *const region_keys[] = { POD_TEMPLATE_REGION_KEYS };
 
-static bool names_regions(const struct pod_template *t)
+bool caj_placed_of(const struct job *job, struct caj_placed *ret)
 {
-	bool names = t->n_region_terms > 0;
+	const char *text = object_annotation(&job->obj, ANNOTATION_PLACED);
+	struct str rest = text ? str_from(text) : STR_NULL, region, required, preferred;
+
+	if (!str_split(&rest, ' ', &region) || !str_split(&rest, ' ', &required) || !str_split(&rest, ' ', &preferred))
+		return false;
+	return str_copy(ret->region, sizeof(ret->region), region) &&
+	       str_copy(ret->required, sizeof(ret->required), str_is(required, "-") ? STR("") : required) &&
+	       str_copy(ret->preferred, sizeof(ret->preferred), str_is(preferred, "-") ? STR("") : preferred);
+}
+
+/* Of a term's expressions the user's own: the last one is ours where a release has added it. */
+static int own_expressions(const struct region_term *term, const char *ours)
+{
+	return term->n - (*ours && term->n > 0 && strcmp(term->in[term->n - 1].key, ours) == 0);
+}
+
+/* The user's own required affinity confines the pods to regions, in each of its terms. */
+static bool has_own_terms(const struct pod_template *t, const char *ours)
+{
+	for (int i = 0; i < t->n_region_terms; i++) {
+		if (own_expressions(&t->region_terms[i], ours) == 0)
+			return false;
+	}
+	return t->n_region_terms > 0;
+}
+
+static bool names_regions(const struct pod_template *t, const char *ours)
+{
+	bool names = has_own_terms(t, ours);
 
 	for (size_t i = 0; i < ARRAY_LEN(region_keys); i++)
 		names |= pairs_get(&t->node_selector, region_keys[i]) != NULL;
@@ -310,9 +339,9 @@ static bool names_regions(const struct pod_template *t)
 }
 
 /* By nodeSelector and required affinity, both of which must hold. */
-static bool template_allows(const struct gridregion *r, const struct pod_template *t)
+static bool template_allows(const struct gridregion *r, const struct pod_template *t, const char *ours)
 {
-	bool any = t->n_region_terms == 0;
+	bool any = !has_own_terms(t, ours);
 
 	for (size_t i = 0; i < ARRAY_LEN(region_keys); i++) {
 		const char *value = pairs_get(&t->node_selector, region_keys[i]);
@@ -321,18 +350,21 @@ static bool template_allows(const struct gridregion *r, const struct pod_templat
 			return false;
 	}
 	for (int i = 0; i < t->n_region_terms && !any; i++)
-		any = region_is_in(r, &t->region_terms[i]);
+		any = region_is_in(r, &t->region_terms[i], own_expressions(&t->region_terms[i], ours));
 	return any;
 }
 
 /* A template that names no GridRegion at all tells us nothing. */
 static void template_regions(const struct grid_view *v, const struct job *job, struct template_regions *ret)
 {
+	struct caj_placed placed;
+
 	*ret = (struct template_regions){ .first = -1 };
-	if (!job || !names_regions(&job->template))
+	const char *ours = job && caj_placed_of(job, &placed) ? placed.required : "";
+	if (!job || !names_regions(&job->template, ours))
 		return;
 	for (int r = v->n_regions - 1; r >= 0; r--) {
-		ret->allowed[r] = template_allows(v->regions[r], &job->template);
+		ret->allowed[r] = template_allows(v->regions[r], &job->template, ours);
 		ret->n += ret->allowed[r];
 		ret->first = ret->allowed[r] ? r : ret->first;
 	}
@@ -408,8 +440,15 @@ static void add_region(const struct grid_view *v, const struct template_regions 
 static int tied_to(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
 		   const struct template_regions *own)
 {
+	const struct caj_ledger *l = &caj->status.ledger;
+
 	if (own->n == 1 || !job)
 		return own->first;
+	if (l->begun && l->region && (l->in_place || !caj->spec.interrupt.set))
+		return grid_view_find(v, l->region);
+	/* Between two parts of its run it may move. */
+	if (l->begun && caj->spec.interrupt.set)
+		return -1;
 	/* The affinity of the first release stays: the API server takes no other for a Job that has started. */
 	if (object_annotation(&job->obj, ANNOTATION_REGIONS) && caj->status.plan.n_segments > 0)
 		return grid_view_find(v, caj->status.plan.segments[0].region);
@@ -422,6 +461,10 @@ static void add_allowed(const struct grid_view *v, const struct carbonawarejob *
 {
 	if (p->home >= 0)
 		add_region(v, own, p, p->home);
+	/* Where it has run it may go on, whatever has become of that region. */
+	int begun = caj->status.ledger.begun ? grid_view_find(v, caj->status.ledger.region) : -1;
+	if (begun >= 0 && begun != p->home && p->n_regions < (int)ARRAY_LEN(p->regions))
+		p->regions[p->n_regions++] = (int16_t)begun;
 	for (int i = 0; i < caj->spec.n_relocate; i++) {
 		int r = grid_view_find(v, caj->spec.relocate[i]);
 
@@ -488,6 +531,11 @@ int32_t caj_pods(const struct job *job)
 	return job->completions > 0 ? MIN(pods, job->completions) : pods;
 }
 
+int32_t caj_full_pods(const struct caj_spec *spec, const struct job *job)
+{
+	return spec->scale.set ? spec->scale.max : caj_pods(job);
+}
+
 static struct planner_limit limit(const struct caj_limit *l)
 {
 	return (struct planner_limit){
@@ -510,7 +558,7 @@ void caj_to_planner(const struct grid_view *v, const struct carbonawarejob *caj,
 		.earliest_ms = t->earliest_ms,
 		.latest_start_ms = t->latest_start_ms,
 		.duration_ms = MAX(t->duration_ms, 1),
-		.power_milliwatts = caj_pod_milliwatts(s, &job->template.requests, &power) * caj_pods(job),
+		.power_milliwatts = caj_pod_milliwatts(s, &job->template.requests, &power) * caj_full_pods(s, job),
 		.spread_ms = t->spread_ms,
 		.weight_carbon = s->weights.carbon,
 		.weight_cost = s->weights.cost,

@@ -23,6 +23,7 @@ struct translate_config {
 	int64_t max_forecast_age_ms; /* older data count as unknown */
 	int32_t carbon_error_mg_per_kwh;
 	int32_t price_error_permille;
+	int32_t max_releases_per_slot; /* of all jobs together; 0 = no limit */
 };
 
 /* The node label that tells the pods of a region apart, for affinity; key NULL = its nodes share none. */
@@ -77,6 +78,15 @@ struct caj_place {
 void caj_place(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
 	       struct caj_place *ret, struct caj_refusal *refusal);
 
+/* What the release patch has made of the Job's node affinity: the value of ANNOTATION_PLACED. */
+struct caj_placed {
+	char region[254];
+	/* Label that the last expression of every required term asks for, and the last preferred term; "" = none. */
+	char required[318], preferred[318];
+};
+/* False when it made nothing of it. */
+bool caj_placed_of(const struct job *job, struct caj_placed *ret);
+
 /* Power of one pod, mW; 0 = not known (nothing requested). model: of the node, or of where it may run. */
 int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_requests *requests,
 			   const struct power_model *model);
@@ -84,6 +94,8 @@ int64_t caj_pod_milliwatts(const struct caj_spec *spec, const struct pod_request
 struct power_model grid_view_power(const struct grid_view *v, const int16_t *regions, int n);
 /* Pods that run at once: the smaller of parallelism and completions, at least 1. */
 int32_t caj_pods(const struct job *job);
+/* The same at full parallelism: of a job that scales, whatever it runs with now. */
+int32_t caj_full_pods(const struct caj_spec *spec, const struct job *job);
 
 /* Regions point into place. The earlier plan is that of `status`, if any. */
 void caj_to_planner(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,

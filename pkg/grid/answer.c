@@ -26,6 +26,7 @@ static const struct {
 	[GRID_TEMPERATURE] = { "temperature", "millidegrees", -90000, 65000 },
 	[GRID_WIND_SPEED] = { "wind-speed", "mm/s", 0, 120000 },
 	[GRID_IRRADIANCE] = { "irradiance", "W/m2", 0, 1500 },
+	[GRID_STRESS] = { "stress", "permille", 0, 1000 },
 };
 static const char *const kind_names[] = { "actual", "estimated", "forecast" };
 static const char *const drop_names[GRID_DROPS] = { "missing",   "type",    "zone", "step", "span",   "range",

@@ -19,6 +19,7 @@ static const struct history_column columns[GRID_METRICS] = {
 	[GRID_TEMPERATURE] = { &db_weather, "temperature_millicelsius", NULL, NULL, 1 },
 	[GRID_WIND_SPEED] = { &db_weather, "wind_speed_mm_per_s", NULL, NULL, 1 },
 	[GRID_IRRADIANCE] = { &db_weather, "solar_irradiance_mw_per_m2", NULL, NULL, 1000 },
+	[GRID_STRESS] = { &db_grid_stress, "stress_permille", NULL, NULL, 1 },
 	[GRID_RENEWABLE] = { &db_signal, "value", "metric", "renewable", 1 },
 	[GRID_LOW_CARBON] = { &db_signal, "value", "metric", "low-carbon", 1 },
 	[GRID_RESPONSE_PRICE] = { &db_signal, "value", "metric", "response-price", 1 },

@@ -71,6 +71,7 @@ struct grid_request {
 	char url[GRID_URL_MAX];
 	char header[GRID_HEADER_MAX]; /* one more header line, such as a key; "" = none */
 	bool secret_url;              /* the URL holds a key: it is never shown */
+	char otherwise[GRID_URL_MAX]; /* asked once where the first page is no use: a look-up by id. "" = nothing */
 	bool history;                 /* answered by our own history, not by the network: see grid/sink.h */
 	char zone[GRID_NAME_MAX];
 	char product[GRID_NAME_MAX];
@@ -153,6 +154,18 @@ const struct grid_custom *grid_env_custom(const struct grid_env *env, const char
 struct grid_request *grid_plan_add(struct grid_plan *p, const char *id);
 /* Writes the URL; false (and the request taken back) when it does not fit. */
 bool grid_plan_url(struct grid_plan *p, struct grid_request *r, const char *fmt, ...) printf_like(3, 4);
+/* The running slot, for requests that look ahead of it and behind. */
+static inline int64_t grid_now_slot(const struct grid_env *env)
+{
+	return time_slot_floor(env->now_ms, SLOT_MS);
+}
+/* The zone that it asks about (NULL = several, or none), and the slots that its answer may hold. */
+static inline void grid_request_about(struct grid_request *r, const char *zone, int64_t from_ms, int64_t to_ms)
+{
+	(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
+	r->from_ms = from_ms;
+	r->to_ms = to_ms;
+}
 /* Polls every `every_ms` plus up to a tenth of it by jitter: for providers without a publication rhythm. */
 int64_t grid_poll_every(const struct grid_env *env, int64_t every_ms, double jitter);
 

@@ -65,10 +65,5 @@ const struct grid_custom *grid_place(const struct grid_env *env, const char *nam
  * tomorrow is known to its end, hourly as long as not even today is, else not before the next publication.
  */
 int64_t grid_poll_auction(const struct grid_env *env, int64_t known_until_ms, int hour, double jitter);
-/* The running slot, for requests that look ahead of it and behind. */
-static inline int64_t grid_now_slot(const struct grid_env *env)
-{
-	return time_slot_floor(env->now_ms, SLOT_MS);
-}
 
 #endif

@@ -15,6 +15,7 @@
  *	GRID_LOSS_OF_LOAD	millionths: probability that demand cannot be met
  *	GRID_FREQUENCY		millihertz
  *	GRID_TEMPERATURE	millikelvin above 0 degrees Celsius, GRID_WIND_SPEED mm/s, GRID_IRRADIANCE W/m2
+ *	GRID_STRESS		per mille, by us: grid/stress.h. No provider has it
  */
 #ifndef GRID_SAMPLE_H
 #define GRID_SAMPLE_H
@@ -47,6 +48,7 @@ enum grid_metric {
 	GRID_TEMPERATURE,
 	GRID_WIND_SPEED,
 	GRID_IRRADIANCE,
+	GRID_STRESS,
 	GRID_METRICS
 };
 

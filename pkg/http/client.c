@@ -38,6 +38,7 @@ int http_status_error(const struct http_response *r, const char *what, struct er
 
 struct http_client {
 	CURL *easy;
+	struct http_setup setup;
 };
 
 struct http_client *http_client_new(void)
@@ -55,6 +56,7 @@ void http_client_free(struct http_client *c)
 	if (!c)
 		return;
 	curl_easy_cleanup(c->easy);
+	setup_release(&c->setup);
 	free(c);
 }
 
@@ -63,7 +65,7 @@ int http_do(struct http_client *c, const struct http_request *req, struct http_r
 	_cleanup_(transfer_release) struct http_transfer t = { 0 };
 	int r;
 
-	if (transfer_begin(&t, c->easy, req, err))
+	if (transfer_begin(&t, c->easy, &c->setup, req, err))
 		return -1;
 	do {
 		r = transfer_end(&t, curl_easy_perform(c->easy), err);

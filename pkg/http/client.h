@@ -6,7 +6,7 @@
  *    time uses it.
  *  - `struct http_loop`: the **net thread**, one curl_multi_poll loop for watches and for polling providers. Requests
  *    are started, cancelled and answered on that thread only; other threads reach it with http_loop_post(). While
- *    busy it turns at most every 10 ms, to take together what comes in one by one.
+ *    busy it turns at most every 20 ms, to take together what comes in one by one.
  *
  * Always: HTTP/1.1, TLS 1.2+ verified, no cookies, no proxy from the environment, CURLOPT_NOSIGNAL, TCP keepalive,
  * TCP_USER_TIMEOUT (30 s), connect timeout 5 s, a bound on the body (after gunzip) and on the headers. URLs with a user

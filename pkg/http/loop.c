@@ -16,7 +16,7 @@
  * A busy loop turns so often at most. curl_multi_perform() asks the kernel about every call each time, so with a dozen
  * watches what comes in one by one is cheaper taken together.
  */
-#define TURN_MS 10
+#define TURN_MS 20
 
 struct task {
 	http_task_fn fn;
@@ -271,7 +271,7 @@ static struct http_call *start(struct http_loop *l, const struct http_request *r
 	if (++l->n_calls > MAX_CALLS) {
 		(void)error_set(&err, ERR_LIMIT, "more than %d requests at once", MAX_CALLS);
 		fail_early(c, &err);
-	} else if (transfer_begin(&c->t, c->easy, &c->req, &err)) {
+	} else if (transfer_begin(&c->t, c->easy, NULL, &c->req, &err)) {
 		fail_early(c, &err);
 	} else {
 		add_to_multi(c);

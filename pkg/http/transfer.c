@@ -16,6 +16,8 @@
 #define KEEPALIVE_IDLE_S 30L
 #define KEEPALIVE_PROBE_S 10L
 #define MAX_RETRY_AFTER_MS DAY_MS
+/* The least that libcurl takes; a record of TLS holds no more. */
+#define SEND_BUFFER 16384L
 
 int64_t transfer_timeout_ms(const struct http_request *req)
 {
@@ -211,6 +213,9 @@ static void set_method(struct http_transfer *t)
 	const struct http_request *req = t->req;
 	const char *method = req->method ? req->method : "GET";
 
+	/* Back to the beginning, from whatever the handle's last request was. */
+	(void)curl_easy_setopt(t->easy, CURLOPT_HTTPGET, 1L);
+	(void)curl_easy_setopt(t->easy, CURLOPT_CUSTOMREQUEST, NULL);
 	if (req->body.ptr) {
 		/* Borrowed: the request outlives the transfer. */
 		(void)curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, req->body.ptr);
@@ -277,6 +282,8 @@ static void set_limits(struct http_transfer *t)
 	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_PROBE_S);
 	(void)curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, set_user_timeout);
+	/* Each handle that has sent something over TLS keeps one of these, the watches' too. */
+	(void)curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
 	if (is_stream(t)) {
 		/* A connection of its own, which nobody inherits half read. The net thread watches the time. */
 		(void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -284,17 +291,18 @@ static void set_limits(struct http_transfer *t)
 		return;
 	}
 	(void)curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip");
-	/* Of the announced length; on_body() counts what is decoded. A HEAD announces what never comes. */
-	if (!cstr_eq(t->req->method, "HEAD"))
-		(void)curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)max_body(t->req));
 }
 
-static void set_time_left(struct http_transfer *t)
+static void set_time_and_size(struct http_transfer *t)
 {
 	int64_t left_ms = t->started_ms + transfer_timeout_ms(t->req) - clock_mono_ms();
+	/* Of the announced length; on_body() counts what is decoded. A HEAD announces what never comes: no limit. */
+	size_t announced = cstr_eq(t->req->method, "HEAD") ? 0 : max_body(t->req);
 
-	if (!is_stream(t))
-		(void)curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)MAX(left_ms, 1));
+	if (is_stream(t))
+		return;
+	(void)curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)MAX(left_ms, 1));
+	(void)curl_easy_setopt(t->easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)announced);
 }
 
 static char *url_part(CURLU *url, CURLUPart part, unsigned int flags)
@@ -329,45 +337,115 @@ static int check_url(struct http_transfer *t, CURLU *url, struct error *err)
 	return 0;
 }
 
-static int set_up(struct http_transfer *t, bool same_origin)
+static void setup_texts(const struct http_request *req, struct str out[SETUP_TEXTS])
+{
+	static const struct http_tls none;
+	const struct http_tls *tls = req->tls ? req->tls : &none;
+	const struct str texts[SETUP_TEXTS] = {
+		str_from(req->user_agent),
+		str_from(tls->ca_file),
+		str_from(tls->cert_file),
+		str_from(tls->key_file),
+		tls->ca_pem,
+		tls->cert_pem,
+		tls->key_pem,
+	};
+
+	memcpy(out, texts, sizeof(texts));
+}
+
+void setup_release(struct http_setup *s)
+{
+	for (size_t i = 0; i < SETUP_TEXTS; i++)
+		free((char *)(uintptr_t)s->texts[i].ptr);
+	*s = (struct http_setup){ 0 };
+}
+
+static bool setup_is_for(const struct http_setup *s, const struct http_request *req)
+{
+	struct str texts[SETUP_TEXTS];
+
+	if (!s->known || s->allow_plain != req->allow_plain)
+		return false;
+	setup_texts(req, texts);
+	for (size_t i = 0; i < SETUP_TEXTS; i++) {
+		if (!s->texts[i].ptr != !texts[i].ptr || !str_eq(s->texts[i], texts[i]))
+			return false;
+	}
+	return true;
+}
+
+static void setup_remember(struct http_setup *s, const struct http_request *req)
+{
+	struct str texts[SETUP_TEXTS];
+
+	setup_release(s);
+	s->known = true;
+	s->allow_plain = req->allow_plain;
+	setup_texts(req, texts);
+	for (size_t i = 0; i < SETUP_TEXTS; i++) {
+		if (texts[i].ptr)
+			s->texts[i] = str_of(xstrndup(texts[i].ptr, texts[i].len), texts[i].len);
+	}
+}
+
+/* What stays from one request to the next. */
+static int set_lasting(struct http_transfer *t, bool same_origin)
 {
 	CURL *easy = t->easy;
 	const struct http_request *req = t->req;
 	int failed = 0;
 
 	curl_easy_reset(easy); /* keeps its connections; matching ones are those with the same TLS settings */
-	curl_slist_free_all(t->lines);
-	t->lines = NULL;
-	t->curl_text[0] = '\0';
-	t->head_bytes = 0;
-	forget_head(t);
-	failed |= curl_easy_setopt(easy, CURLOPT_CURLU, t->url) != CURLE_OK;
 	failed |= curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, req->allow_plain ? "http,https" : "https") != CURLE_OK;
 	failed |= curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK;
-	failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_text) != CURLE_OK;
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT,
 			       req->user_agent ? req->user_agent : "loadshift/" LOADSHIFT_VERSION);
 	(void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	(void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
 	set_limits(t);
-	set_time_left(t);
-	set_method(t);
-	set_headers(t, same_origin);
 	set_tls(easy, same_origin || !req->tls
 			      ? req->tls
 			      : &(struct http_tls){ .ca_file = req->tls->ca_file, .ca_pem = req->tls->ca_pem });
 	return failed ? -1 : 0;
 }
 
-int transfer_begin(struct http_transfer *t, CURL *easy, const struct http_request *req, struct error *err)
+static int set_up(struct http_transfer *t, bool same_origin)
+{
+	CURL *easy = t->easy;
+	int failed = 0;
+
+	if (!t->setup || !same_origin || !setup_is_for(t->setup, t->req)) {
+		failed |= set_lasting(t, same_origin);
+		if (t->setup && same_origin && !failed)
+			setup_remember(t->setup, t->req);
+		else if (t->setup)
+			setup_release(t->setup);
+	}
+	curl_slist_free_all(t->lines);
+	t->lines = NULL;
+	t->curl_text[0] = '\0';
+	t->head_bytes = 0;
+	forget_head(t);
+	failed |= curl_easy_setopt(easy, CURLOPT_CURLU, t->url) != CURLE_OK;
+	failed |= curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_text) != CURLE_OK;
+	(void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+	set_time_and_size(t);
+	set_method(t);
+	set_headers(t, same_origin);
+	return failed ? -1 : 0;
+}
+
+int transfer_begin(struct http_transfer *t, CURL *easy, struct http_setup *setup, const struct http_request *req,
+		   struct error *err)
 {
 	CURLUcode r;
 
 	t->easy = easy;
+	t->setup = setup;
 	t->req = req;
 	t->started_ms = clock_mono_ms();
 	buf_init(&t->resp.body, max_body(req));

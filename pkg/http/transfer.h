@@ -9,8 +9,23 @@
 #include "base/clock.h"
 #include "http/client.h"
 
+#define SETUP_TEXTS 7
+
+/*
+ * What a handle that is used again was last set up for. Requests of one client differ in little, and setting all
+ * options anew was a sixth of what a small one costs. Zeroed at first; setup_release() with the handle.
+ */
+struct http_setup {
+	bool known;
+	bool allow_plain;
+	struct str texts[SETUP_TEXTS]; /* malloc'd: user agent and TLS settings; STR_NULL = none */
+};
+
+void setup_release(struct http_setup *s);
+
 struct http_transfer {
-	CURL *easy; /* borrowed */
+	CURL *easy;               /* borrowed */
+	struct http_setup *setup; /* borrowed; NULL = the handle serves this request alone */
 	const struct http_request *req;
 	CURLU *url; /* of the hop at hand */
 	struct curl_slist *lines;
@@ -36,7 +51,8 @@ struct http_transfer {
  * Checks the request and sets the handle up for its first hop; `req` and what it points to must live until
  * transfer_release(). ERR_INVALID.
  */
-int transfer_begin(struct http_transfer *t, CURL *easy, const struct http_request *req, struct error *err) must_check;
+int transfer_begin(struct http_transfer *t, CURL *easy, struct http_setup *setup, const struct http_request *req,
+		   struct error *err) must_check;
 /*
  * After the handle is done. 1 = a redirect was accepted: run the handle again. 0 = t->resp is the answer, which the
  * caller takes. -1 = there is none.

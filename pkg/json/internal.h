@@ -5,12 +5,19 @@
 
 #include "json/json.h"
 
+/* Values left out of one text at most; what comes after them stays. */
+#define JSON_MAX_CUTS 4
+
 struct json_scan {
 	const unsigned char *start;
 	const unsigned char *p;
 	const unsigned char *end;
 	bool nul;  /* a string holds \u0000 */
 	bool deep; /* something is nested deeper than JSON_MAX_DEPTH */
+	/* Values of members of this name are noted by json_scan_value(); STR_NULL = none. */
+	struct str unwanted;
+	struct str cuts[JSON_MAX_CUTS];
+	size_t n_cuts;
 };
 
 void json_scan_init(struct json_scan *s, struct str text);

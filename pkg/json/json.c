@@ -118,14 +118,42 @@ static size_t prune(const char *text, size_t len, char *out)
 	return n;
 }
 
+/*
+ * Copies text to out, with null for each of the cuts. Returns the new length; a cut is at least a byte, so at most
+ * three more for each.
+ */
+static size_t without_cuts(const struct json_scan *s, const char *text, size_t len, char *out)
+{
+	const char *from = text;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_cuts; i++) {
+		size_t kept = (size_t)(s->cuts[i].ptr - from);
+
+		memcpy(out + n, from, kept);
+		memcpy(out + n + kept, "null", 4);
+		n += kept + 4;
+		from = s->cuts[i].ptr + s->cuts[i].len;
+	}
+	memcpy(out + n, from, (size_t)(text + len - from));
+	return n + (size_t)(text + len - from);
+}
+
 /* What cJSON is given instead of the text itself, *len its length; NULL when the text will do. */
 static char *tamed(const struct json_scan *s, const char *text, size_t *len)
 {
 	char *copy = NULL;
 
+	if (s->n_cuts) {
+		copy = xmalloc(*len + 3 * s->n_cuts);
+		*len = without_cuts(s, text, *len, copy);
+	}
 	if (s->deep) {
-		copy = xmalloc(2 * *len);
-		*len = prune(text, *len, copy);
+		char *pruned = xmalloc(2 * *len);
+
+		*len = prune(copy ? copy : text, *len, pruned);
+		free(copy);
+		copy = pruned;
 	}
 	if (s->nul) {
 		char *without = without_nul(copy ? copy : text, *len);
@@ -138,6 +166,11 @@ static char *tamed(const struct json_scan *s, const char *text, size_t *len)
 
 int json_parse(struct str text, struct json **ret, struct error *err)
 {
+	return json_parse_without(text, NULL, ret, err);
+}
+
+int json_parse_without(struct str text, const char *unwanted, struct json **ret, struct error *err)
+{
 	_cleanup_free_ char *copy = NULL;
 	struct json_scan s;
 	const char *from;
@@ -145,6 +178,7 @@ int json_parse(struct str text, struct json **ret, struct error *err)
 	cJSON *root;
 
 	json_scan_init(&s, text);
+	s.unwanted = str_from(unwanted);
 	from = (const char *)s.p;
 	len = (size_t)((const char *)s.end - from);
 	if (json_scan_value(&s, 0, err))
@@ -173,10 +207,15 @@ void json_free(struct json *j)
 
 static const struct json *get_str(const struct json *object, struct str key)
 {
-	if (json_is_object(object))
-		json_each (m, object)
-			if (strncmp(json_key(m), key.ptr, key.len) == 0 && !json_key(m)[key.len])
-				return m;
+	if (!json_is_object(object))
+		return NULL;
+	json_each (m, object) {
+		const char *is = json_key(m);
+
+		/* Most differ in their first byte already. */
+		if ((key.len == 0 || is[0] == key.ptr[0]) && strncmp(is, key.ptr, key.len) == 0 && !is[key.len])
+			return m;
+	}
 	return NULL;
 }
 

@@ -29,6 +29,11 @@ struct json;
  * all of it; lone surrogates and numbers of more than 63 characters are refused.
  */
 int json_parse(struct str text, struct json **ret, struct error *err) must_check;
+/*
+ * The same, with null for the values of members of that name, wherever they are: for what is large and never read, and
+ * would cost more than all the rest. It is checked like everything else. A text's first few are left out, not more.
+ */
+int json_parse_without(struct str text, const char *unwanted, struct json **ret, struct error *err) must_check;
 void json_free(struct json *j);
 static inline void json_cleanup(struct json **j)
 {

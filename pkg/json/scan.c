@@ -5,6 +5,7 @@
  */
 #include "json/internal.h"
 
+#include "base/quote.h"
 #include "base/utf8.h"
 
 /* The API server's own decoder stops here too, so nothing deeper can come from it. */
@@ -18,6 +19,8 @@ void json_scan_init(struct json_scan *s, struct str text)
 	s->start = s->p = (const unsigned char *)(text.ptr ? text.ptr : "");
 	s->end = s->start + text.len;
 	s->nul = s->deep = false;
+	s->unwanted = STR_NULL;
+	s->n_cuts = 0;
 	/* Some servers put a byte order mark before it; RFC 8259 section 8.1 allows to ignore it. */
 	if (text.len >= 3 && memcmp(s->p, "\xEF\xBB\xBF", 3) == 0)
 		s->p += 3;
@@ -130,8 +133,7 @@ int json_scan_string(struct json_scan *s, struct str *ret_raw, struct error *err
 		uint32_t code;
 		size_t n;
 
-		while (s->p < s->end && *s->p >= 0x20 && *s->p < 0x80 && *s->p != '"' && *s->p != '\\')
-			s->p++;
+		s->p += quote_plain(s->p, (size_t)(s->end - s->p));
 		if (s->p == s->end)
 			return json_scan_fail(s, err, "string without end");
 		if (*s->p == '"')
@@ -227,12 +229,30 @@ static int scan_scalar(struct json_scan *s, struct error *err)
 	}
 }
 
-static int scan_member_key(struct json_scan *s, struct error *err)
+/* The unwanted value that is being scanned: where it begins, and how many containers are open around it. */
+struct cut {
+	const unsigned char *from; /* NULL = none */
+	int open;
+};
+
+static int scan_member_key(struct json_scan *s, struct cut *cut, int open, struct error *err)
 {
-	struct str ignored;
+	struct str key;
 
 	json_scan_blank(s);
-	return json_scan_string(s, &ignored, err) || json_scan_expect(s, ':', err) ? -1 : 0;
+	if (json_scan_string(s, &key, err) || json_scan_expect(s, ':', err))
+		return -1;
+	/* Spelt with escapes it is not recognized, and simply stays. */
+	if (s->unwanted.len && key.len == s->unwanted.len && !cut->from && s->n_cuts < JSON_MAX_CUTS &&
+	    str_eq(key, s->unwanted))
+		*cut = (struct cut){ s->p, open };
+	return 0;
+}
+
+static void end_cut(struct json_scan *s, struct cut *cut)
+{
+	s->cuts[s->n_cuts++] = str_of((const char *)cut->from, (size_t)(s->p - cut->from));
+	cut->from = NULL;
 }
 
 static void set_bit(uint64_t *bits, int i, bool value)
@@ -250,6 +270,7 @@ static bool get_bit(const uint64_t *bits, int i)
 int json_scan_value(struct json_scan *s, int depth, struct error *err)
 {
 	uint64_t objects[SCAN_MAX_DEPTH / 64 + 1]; /* one bit a level: it is an object */
+	struct cut cut = { 0 };
 	int open = 0;
 
 	for (;;) {
@@ -265,19 +286,21 @@ int json_scan_value(struct json_scan *s, int depth, struct error *err)
 			set_bit(objects, open, object);
 			json_scan_blank(s);
 			closed = object ? scan_is(s, '}', '}') : scan_is(s, ']', ']');
-			if (!closed && object && scan_member_key(s, err))
+			if (!closed && object && scan_member_key(s, &cut, open, err))
 				return -1;
 		} else if (scan_scalar(s, err)) {
 			return -1;
 		}
 		while (closed) {
+			if (cut.from && cut.open == open)
+				end_cut(s, &cut);
 			if (!open)
 				return 0;
 			bool object = get_bit(objects, open);
 			json_scan_blank(s);
 			if (scan_is(s, ',', ',')) {
 				s->p++;
-				if (object && scan_member_key(s, err))
+				if (object && scan_member_key(s, &cut, open, err))
 					return -1;
 				closed = false;
 			} else if (scan_is(s, object ? '}' : ']', object ? '}' : ']')) {

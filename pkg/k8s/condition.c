@@ -49,9 +49,9 @@ void conditions_decode(const struct json *array, const char *const *wanted, stru
 		if (ret->len == n || !is_wanted(json_string(json_get(item, "type")), wanted))
 			continue;
 		ret->items[ret->len++] = (struct condition){
-			.type = decode_text(json_get(item, "type"), a),
+			.type = decode_word(json_get(item, "type"), a),
 			.status = status_parse(json_string(json_get(item, "status"))),
-			.reason = decode_text(json_get(item, "reason"), a),
+			.reason = decode_word(json_get(item, "reason"), a),
 			.message = decode_shared_text(json_get(item, "message"), &messages),
 			.observed_generation = decode_i64(json_get(item, "observedGeneration"), 0),
 			.last_transition_ms = decode_time(json_get(item, "lastTransitionTime")),

@@ -19,6 +19,7 @@
 #define MAX_TRIES 3
 /* metadata.name has 253 characters: the object's name, a dot, 16 hex digits. */
 #define NAME_MAX_PREFIX 236
+#define EVENT_NAME_SIZE (NAME_MAX_PREFIX + 18)
 
 static struct metric events_metric =
 	METRIC_COUNTER("k8s_events_total", "Events by what became of them: sent, dropped, filtered, failed.", "result");
@@ -38,9 +39,9 @@ struct pending {
 	int64_t time_ms;
 };
 
-/* An Event that exists, for counting on. */
+/* An Event that exists, for counting on. There may be thousands: its name is made anew from the object's. */
 struct known {
-	char name[256];
+	uint64_t suffix;
 	int64_t count;
 	int64_t last_ms; /* monotonic */
 };
@@ -57,7 +58,7 @@ struct recorder {
 	bool stop;
 	int64_t stop_by_ms; /* monotonic */
 	/* The thread's own. */
-	struct map known;   /* uid, type, reason, message -> struct known */
+	struct map known;   /* uid, type, reason, hash of the message -> struct known */
 	struct map objects; /* uid -> struct bucket */
 	struct metric_series *sent, *dropped, *filtered, *failed;
 };
@@ -133,7 +134,7 @@ static const char *event_namespace(const struct pending *p)
 	return *p->about->meta.namespace ? p->about->meta.namespace : "default";
 }
 
-static int write_new(const struct recorder *r, const struct pending *p, const struct known *k, struct buf *b,
+static int write_new(const struct recorder *r, const struct pending *p, const char *name, struct buf *b,
 		     struct error *err)
 {
 	const struct object *o = p->about;
@@ -143,7 +144,7 @@ static int write_new(const struct recorder *r, const struct pending *p, const st
 	jw_string(&w, "apiVersion", "v1");
 	jw_string(&w, "kind", "Event");
 	jw_object(&w, "metadata");
-	jw_string(&w, "name", k->name);
+	jw_string(&w, "name", name);
 	jw_string(&w, "namespace", event_namespace(p));
 	jw_end_object(&w);
 	jw_object(&w, "involvedObject");
@@ -169,24 +170,25 @@ static int write_new(const struct recorder *r, const struct pending *p, const st
 	return buf_check(b, "event", err);
 }
 
-static void name_event(const struct pending *p, struct known *k)
+static void event_name(const struct pending *p, const struct known *k, char out[EVENT_NAME_SIZE])
 {
 	size_t len = MIN(strlen(p->about->meta.name), NAME_MAX_PREFIX);
 
 	/* A part of a DNS name must end with a letter or digit. */
 	while (len > 1 && strchr(".-", p->about->meta.name[len - 1]))
 		len--;
-	(void)snprintf(k->name, sizeof(k->name), "%.*s.%016" PRIx64, (int)len, p->about->meta.name, rand_u64());
+	(void)snprintf(out, EVENT_NAME_SIZE, "%.*s.%016" PRIx64, (int)len, p->about->meta.name, k->suffix);
 }
 
 static int create_event(struct recorder *r, const struct pending *p, struct known *k, struct error *err)
 {
 	_cleanup_(buf_release) struct buf body = BUF_INIT(16 * 1024);
-	char path[K8S_PATH_MAX];
+	char path[K8S_PATH_MAX], name[EVENT_NAME_SIZE];
 
-	name_event(p, k);
+	k->suffix = rand_u64();
 	k->count = 1;
-	if (write_new(r, p, k, &body, err) || k8s_path(path, &event_type, event_namespace(p), NULL, NULL, err))
+	event_name(p, k, name);
+	if (write_new(r, p, name, &body, err) || k8s_path(path, &event_type, event_namespace(p), NULL, NULL, err))
 		return -1;
 	return k8s_create(r->client, path, buf_str(&body), NULL, err);
 }
@@ -195,13 +197,14 @@ static int count_event(struct recorder *r, const struct pending *p, struct known
 {
 	_cleanup_(buf_release) struct buf body = BUF_INIT(1024);
 	struct json_writer w = json_writer(&body);
-	char path[K8S_PATH_MAX];
+	char path[K8S_PATH_MAX], name[EVENT_NAME_SIZE];
 
+	event_name(p, k, name);
 	jw_object(&w, NULL);
 	jw_i64(&w, "count", k->count + 1);
 	jw_time(&w, "lastTimestamp", p->time_ms);
 	jw_end_object(&w);
-	if (k8s_path(path, &event_type, event_namespace(p), k->name, NULL, err) ||
+	if (k8s_path(path, &event_type, event_namespace(p), name, NULL, err) ||
 	    k8s_patch(r->client, path, K8S_PATCH_MERGE, buf_str(&body), NULL, err))
 		return -1;
 	k->count++;
@@ -239,7 +242,9 @@ static int send_event(struct recorder *r, const struct pending *p, struct known 
 
 static void handle(struct recorder *r, const struct pending *p)
 {
-	_cleanup_free_ char *same = xasprintf("%s %d %s %s", p->about->meta.uid, (int)p->type, p->reason, p->message);
+	/* The message by its hash: what collides within one object is counted as the same. */
+	_cleanup_free_ char *same = xasprintf("%s %d %s %016" PRIx64, p->about->meta.uid, (int)p->type, p->reason,
+					      str_fnv1a(str_from(p->message)));
 	struct known *k = cached(&r->known, same, sizeof(*k));
 	int64_t now_ms = clock_mono_ms();
 	struct error err;

@@ -16,6 +16,8 @@ struct informer {
 	struct reflector *reflector;
 	struct handler handlers[INFORMER_MAX_HANDLERS];
 	int n_handlers;
+	store_added_fn added; /* NULL = none */
+	void *added_arg;
 	bool started;
 	_Atomic(bool) synced;
 	pthread_mutex_t mutex;
@@ -30,6 +32,14 @@ static void on_changed(void *arg, const struct object *old, const struct object 
 
 	for (int n = 0; n < i->n_handlers; n++)
 		i->handlers[n].fn(i->handlers[n].arg, old, new);
+}
+
+static void on_added(void *arg, const struct object *o, struct str text)
+{
+	const struct informer *i = arg;
+
+	if (i->added)
+		i->added(i->added_arg, o, text);
 }
 
 static void on_synced(void *arg)
@@ -59,7 +69,7 @@ struct informer *informer_new(struct k8s *k, struct http_loop *loop, const struc
 	cond_init(&i->changed);
 	i->reflector = reflector_new(
 		k, loop, &(struct reflector_options){ o->type, o->ns, o->label_selector, o->field_selector }, i->store,
-		&(struct reflector_hooks){ on_changed, on_synced, on_failed, i });
+		&(struct reflector_hooks){ on_changed, on_added, on_synced, on_failed, i });
 	return i;
 }
 
@@ -68,6 +78,14 @@ void informer_add_handler(struct informer *i, store_event_fn fn, void *arg)
 	if (i->n_handlers == INFORMER_MAX_HANDLERS || i->started)
 		abort();
 	i->handlers[i->n_handlers++] = (struct handler){ fn, arg };
+}
+
+void informer_on_added(struct informer *i, store_added_fn fn, void *arg)
+{
+	if (i->added || i->started)
+		abort();
+	i->added = fn;
+	i->added_arg = arg;
 }
 
 static void start_task(void *arg)

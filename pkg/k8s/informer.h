@@ -33,6 +33,11 @@ struct informer;
 struct informer *informer_new(struct k8s *k, struct http_loop *loop, const struct informer_options *o);
 /* Before informer_start(). Called on the net thread for every change: be quick, typically workqueue_add(). */
 void informer_add_handler(struct informer *i, store_event_fn fn, void *arg);
+/*
+ * One at most, likewise, before the handlers: an object that was created just now (or has come to match the selector),
+ * and its JSON, borrowed. Objects that a list brings are not told.
+ */
+void informer_on_added(struct informer *i, store_added_fn fn, void *arg);
 void informer_start(struct informer *i);
 /* Waits until the net thread has let go of it: call it before http_loop_free(). NULL is fine. */
 void informer_free(struct informer *i);

@@ -8,8 +8,13 @@
 
 struct k8s;
 
+/* A third to a half of most objects; nobody here reads it. */
+#define OBJECT_UNREAD "managedFields"
+
 /* A copy of the string, or "" when it is absent. */
 const char *decode_text(const struct json *j, struct arena *a);
+/* The same for what many objects have in common, see base/words.h. */
+const char *decode_word(const struct json *j, struct arena *a);
 /* The same, equal texts once. */
 const char *decode_shared_text(const struct json *j, struct shared_texts *t);
 int64_t decode_i64(const struct json *j, int64_t absent);

@@ -14,6 +14,13 @@ const char *decode_text(const struct json *j, struct arena *a)
 	return s && *s ? arena_strdup(a, s) : "";
 }
 
+const char *decode_word(const struct json *j, struct arena *a)
+{
+	const char *s = json_string(j);
+
+	return s && *s ? arena_word(a, s) : "";
+}
+
 const char *decode_shared_text(const struct json *j, struct shared_texts *t)
 {
 	const char *s = json_string(j);
@@ -93,8 +100,7 @@ static void decode_pairs(const struct json *object, const char *const *wanted, s
 	size_t len = 0;
 	json_each (item, object) {
 		if (len < n && is_wanted(json_key(item), wanted) && json_string(item))
-			pairs[len++] =
-				(struct pair){ arena_strdup(a, json_key(item)), decode_shared_text(item, texts) };
+			pairs[len++] = (struct pair){ arena_word(a, json_key(item)), decode_shared_text(item, texts) };
 	}
 	qsort(pairs, len, sizeof(*pairs), pair_cmp);
 	*ret = (struct pairs){ pairs, len };
@@ -113,8 +119,8 @@ static void decode_owner(const struct json *references, struct shared_texts *tex
 		if (!decode_bool(json_get(ref, "controller"), false))
 			continue;
 		*ret = (struct object_owner){
-			.api_version = decode_shared_text(json_get(ref, "apiVersion"), texts),
-			.kind = decode_shared_text(json_get(ref, "kind"), texts),
+			.api_version = decode_word(json_get(ref, "apiVersion"), texts->arena),
+			.kind = decode_word(json_get(ref, "kind"), texts->arena),
 			.name = decode_shared_text(json_get(ref, "name"), texts),
 			.uid = decode_shared_text(json_get(ref, "uid"), texts),
 		};
@@ -138,7 +144,7 @@ static int decode_meta(const struct object_type *t, const struct json *meta, str
 	m->key = ns && *ns ? arena_printf(a, "%s/%s", ns, name) : arena_strdup(a, name);
 	m->name = ns && *ns ? m->key + strlen(ns) + 1 : m->key;
 	shared_texts_know(&texts, m->name);
-	m->namespace = ns && *ns ? arena_strdup(a, ns) : "";
+	m->namespace = ns && *ns ? arena_word(a, ns) : "";
 	m->uid = decode_text(json_get(meta, "uid"), a);
 	m->resource_version = decode_text(json_get(meta, "resourceVersion"), a);
 	m->generation = decode_i64(json_get(meta, "generation"), 0);
@@ -190,7 +196,7 @@ int object_parse(const struct object_type *t, struct str text, const struct obje
 {
 	_cleanup_(json_cleanup) struct json *doc = NULL;
 
-	if (json_parse(text, &doc, err))
+	if (json_parse_without(text, OBJECT_UNREAD, &doc, err))
 		return -1;
 	return object_decode(t, doc, ret, err);
 }

@@ -231,6 +231,17 @@ static int list(struct reflector *r, struct error *err)
 
 /* Watching. */
 
+/* What the store has already was not created just now. */
+static void tell_added(struct reflector *r, const struct object *o, struct str line)
+{
+	const struct object *known _cleanup_object_ = r->hooks.added ? store_get(r->store, o->meta.key) : NULL;
+	struct error ignored;
+	struct str text;
+
+	if (r->hooks.added && !known && json_raw_at(line, "object", &text, &ignored) == 0)
+		r->hooks.added(r->hooks.arg, o, text);
+}
+
 static int take_event(void *arg, struct str line, struct error *err)
 {
 	struct reflector *r = arg;
@@ -251,6 +262,8 @@ static int take_event(void *arg, struct str line, struct error *err)
 	} else if (e.kind == WATCH_DELETED) {
 		store_delete(r->store, e.object->meta.key, r->hooks.changed, r->hooks.arg);
 	} else if (e.kind != WATCH_BOOKMARK) {
+		if (e.kind == WATCH_ADDED)
+			tell_added(r, e.object, line);
 		store_put(r->store, e.object, r->hooks.changed, r->hooks.arg);
 	}
 	(void)reflector_fsm_event(&r->fsm, e.resource_version);

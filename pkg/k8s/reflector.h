@@ -89,6 +89,8 @@ struct reflector_options {
 /* What the informer is told; called on the net thread. Any may be NULL. */
 struct reflector_hooks {
 	store_event_fn changed;
+	/* The watch tells of an object that was created just now; text: its JSON, borrowed. Before `changed`. */
+	store_added_fn added;
 	void (*synced)(void *arg); /* a list is complete and in the store */
 	void (*failed)(void *arg, const struct error *err);
 	void *arg;

@@ -348,6 +348,26 @@ int k8s_get_object(struct k8s_client *c, const struct object_type *t, const char
 	return object_parse(t, buf_str(&body), ret, err);
 }
 
+int k8s_list_version(struct k8s_client *c, const struct object_type *t, char ret[K8S_VERSION_MAX], struct error *err)
+{
+	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
+	_cleanup_(json_cleanup) struct json *meta = NULL;
+	char path[K8S_PATH_MAX], query[K8S_PATH_MAX + 16];
+	struct str raw;
+
+	if (k8s_path(path, t, NULL, NULL, NULL, err))
+		return -1;
+	/* Without a resourceVersion in the query the answer is as fresh as etcd. */
+	(void)snprintf(query, sizeof(query), "%s?limit=1", path);
+	if (k8s_get(c, query, &body, err) || json_raw_at(buf_str(&body), "metadata", &raw, err) ||
+	    json_parse(raw, &meta, err))
+		return -1;
+	const char *version = json_string(json_get(meta, "resourceVersion"));
+	if (!version || !str_copy(ret, K8S_VERSION_MAX, str_from(version)))
+		return error_set(err, ERR_INVALID, "list without a usable metadata.resourceVersion");
+	return 0;
+}
+
 /* A request that writes: the field manager goes into the query. */
 static int write_call(struct k8s_client *c, struct call *call, const char *query, struct error *err)
 {

@@ -46,6 +46,8 @@ const struct k8s_auth *k8s_auth(const struct k8s *k);
 /* Before the first client makes a request. NULL = none. */
 void k8s_set_gate(struct k8s *k, k8s_gate_fn gate, void *arg);
 
+#define K8S_VERSION_MAX 64
+
 struct k8s_client;
 struct k8s_client *k8s_client_new(struct k8s *k);
 /* Its writes pass no gate: only for the Lease itself and for reviews (TokenReview) that change nothing. */
@@ -70,6 +72,9 @@ int k8s_get(struct k8s_client *c, const char *path, struct buf *ret_body, struct
 /* Reads and decodes one object, live (not from a store). */
 int k8s_get_object(struct k8s_client *c, const struct object_type *t, const char *ns, const char *name,
 		   const struct object **ret, struct error *err) must_check;
+/* The resourceVersion of the whole collection as it is now: not below that of any write that came before. */
+int k8s_list_version(struct k8s_client *c, const struct object_type *t, char ret[K8S_VERSION_MAX],
+		     struct error *err) must_check;
 /* POST to a collection's path. */
 int k8s_create(struct k8s_client *c, const char *path, struct str body, struct buf *ret_body,
 	       struct error *err) must_check;

@@ -46,6 +46,7 @@ uint64_t store_version(struct store *s);
 /* Change as handlers see it: added (old NULL), deleted (new NULL), updated (both; the UID differs if it was recreated).
  */
 typedef void (*store_event_fn)(void *arg, const struct object *old, const struct object *new);
+typedef void (*store_added_fn)(void *arg, const struct object *o, struct str text);
 
 /*
  * Writers; the net thread only. Both references stay the caller's. `fn` (may be NULL) runs after the content has

@@ -109,7 +109,7 @@ int watch_event_parse(const struct object_type *t, struct str line, struct watch
 	_cleanup_(json_cleanup) struct json *doc = NULL;
 	struct watch_event e = { 0 };
 
-	if (json_parse(line, &doc, err))
+	if (json_parse_without(line, OBJECT_UNREAD, &doc, err))
 		return -1;
 	const struct json *object = json_get(doc, "object");
 	if (!event_kind(json_string(json_get(doc, "type")), &e.kind) || !json_is_object(object))
@@ -166,7 +166,7 @@ static int parse_item(const struct object_type *t, struct str text, list_item_fn
 	const struct object *o;
 	struct error bad;
 
-	if (json_parse(text, &item, err))
+	if (json_parse_without(text, OBJECT_UNREAD, &item, err))
 		return -1;
 	if (object_decode(t, item, &o, &bad))
 		page->n_bad++;

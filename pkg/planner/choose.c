@@ -4,8 +4,6 @@
 
 #include <math.h>
 
-#define LANES SEARCH_PAD
-
 struct candidate {
 	double objective; /* INFINITY when it cannot be compared */
 	int64_t at_ms;    /* where it is compared */
@@ -14,6 +12,8 @@ struct candidate {
 };
 
 #define NO_CANDIDATE ((struct candidate){ .objective = INFINITY, .region = PLANNER_NO_REGION })
+
+#define NO_WORST ((struct candidate){ .objective = -INFINITY, .region = PLANNER_NO_REGION })
 
 /* What a walk over candidates finds. */
 struct tally {
@@ -26,35 +26,34 @@ struct tally {
 	double cutoff; /* borders that cost more need not be looked for: they will not be listed */
 };
 
-#define TALLY_INIT                                                                                     \
-	{                                                                                              \
-		.best = NO_CANDIDATE, .worst = NO_CANDIDATE, .wish = NO_CANDIDATE, .cutoff = INFINITY, \
+#define TALLY_INIT                                                                                 \
+	{                                                                                          \
+		.best = NO_CANDIDATE, .worst = NO_WORST, .wish = NO_CANDIDATE, .cutoff = INFINITY, \
 	}
 
 /* Of equal objectives. Regions are visited in the job's order, so that the first of two equals stays. */
-static bool sooner(const struct search *s, const struct candidate *a, const struct candidate *b)
+static inline bool sooner(const struct search *s, struct candidate a, const struct candidate *b)
 {
-	return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->region == s->job->home && b->region != s->job->home;
+	return a.at_ms != b->at_ms ? a.at_ms < b->at_ms : a.region == s->job->home && b->region != s->job->home;
 }
 
-static bool better(const struct search *s, const struct candidate *a, const struct candidate *b)
+static inline bool better(const struct search *s, struct candidate a, const struct candidate *b)
 {
-	if (b->region == PLANNER_NO_REGION || a->objective < b->objective)
-		return true;
-	return a->objective == b->objective && sooner(s, a, b);
+	return a.objective < b->objective || b->region == PLANNER_NO_REGION ||
+	       (a.objective == b->objective && sooner(s, a, b));
 }
 
-static void offer(const struct search *s, struct candidate *best, const struct candidate *c)
+/* By value: copied in one piece, what has just been written in parts would be waited for. */
+static inline void offer(const struct search *s, struct candidate *best, struct candidate c)
 {
 	if (better(s, c, best))
-		*best = *c;
+		*best = c;
 }
 
-static void offer_worst(const struct search *s, struct candidate *worst, const struct candidate *c)
+static inline void offer_worst(const struct search *s, struct candidate *worst, struct candidate c)
 {
-	if (worst->region == PLANNER_NO_REGION || c->objective > worst->objective ||
-	    (c->objective == worst->objective && sooner(s, c, worst)))
-		*worst = *c;
+	if (c.objective > worst->objective || (c.objective == worst->objective && sooner(s, c, worst)))
+		*worst = c;
 }
 
 /* Does the mean over the run break the limit? sign is 1 for "at most" and -1 for "at least". */
@@ -104,21 +103,21 @@ static int32_t *failing(struct search *s, int64_t start_ms, bool hard_only, stru
 	return no_room(s, &run, hard_only) ? &count->power : NULL;
 }
 
-static bool is_listed(const struct tally *t, const struct candidate *c)
+static bool is_listed(const struct tally *t, struct candidate c)
 {
 	for (int i = 0; i < t->n_listed; i++) {
-		if (t->listed[i].region == c->region && t->listed[i].start_ms == c->start_ms)
+		if (t->listed[i].region == c.region && t->listed[i].start_ms == c.start_ms)
 			return true;
 	}
 	return false;
 }
 
-static void visit(struct search *s, struct tally *t, const struct candidate *c, struct candidate *best)
+static inline void visit(struct search *s, struct tally *t, struct candidate c, struct candidate *best)
 {
 	int32_t *reason;
 
 	offer(s, &t->wish, c);
-	reason = s->checked ? failing(s, c->start_ms, false, &t->rejected) : NULL;
+	reason = s->checked ? failing(s, c.start_ms, false, &t->rejected) : NULL;
 	if (reason) {
 		(*reason)++;
 		return;
@@ -137,7 +136,7 @@ static void visit_run(struct search *s, struct tally *t, const struct run *run, 
 	if (c.objective == INFINITY)
 		return;
 	t->compared++;
-	visit(s, t, &c, best);
+	visit(s, t, c, best);
 }
 
 static struct candidate border_candidate(const struct search *s, int slot, double objective)
@@ -147,39 +146,19 @@ static struct candidate border_candidate(const struct search *s, int slot, doubl
 	return (struct candidate){ objective, at_ms, MIN(at_ms + s->job->spread_ms, s->latest_ms), s->region };
 }
 
-/* The least and the greatest of n > 0 values. In lanes, because each comparison waits for the one before. */
-static WIDE_VECTORS void extremes(const double *v, int n, double *ret_least, double *ret_greatest)
-{
-	double lo[LANES], hi[LANES];
-	int i = 0;
-
-	for (int k = 0; k < LANES; k++)
-		lo[k] = hi[k] = v[0];
-	for (; i + LANES <= n; i += LANES) {
-		for (int k = 0; k < LANES; k++) {
-			lo[k] = MIN(v[i + k], lo[k]);
-			hi[k] = MAX(v[i + k], hi[k]);
-		}
-	}
-	for (; i < n; i++) {
-		lo[0] = MIN(v[i], lo[0]);
-		hi[0] = MAX(v[i], hi[0]);
-	}
-	for (int k = 1; k < LANES; k++) {
-		lo[0] = MIN(lo[k], lo[0]);
-		hi[0] = MAX(hi[k], hi[0]);
-	}
-	*ret_least = lo[0];
-	*ret_greatest = hi[0];
-}
-
 /* v is padded: what lies behind its values may be read. */
-static int index_of(double value, const double *v)
+static WIDE_VECTORS int index_of(double value, const double *v)
 {
 	int i = 0;
 
-	while (!((v[i] == value) | (v[i + 1] == value) | (v[i + 2] == value) | (v[i + 3] == value)))
-		i += LANES;
+	for (;; i += SEARCH_PAD) {
+		int64_t here = 0;
+
+		for (int k = 0; k < SEARCH_PAD; k++)
+			here |= -(int64_t)(v[i + k] == value);
+		if (here)
+			break;
+	}
 	while (v[i] != value)
 		i++;
 	return i;
@@ -188,35 +167,33 @@ static int index_of(double value, const double *v)
 /* Borders that can all be compared. Those past the latest start are only wished for. */
 static void visit_borders(struct search *s, struct tally *t, int from, int to, struct candidate *best)
 {
-	int n = to - from + 1, inside = CLAMP(s->last - from + 1, 0, n);
-	double v[SEARCH_MAX_BORDERS], lo, hi;
+	double v[SEARCH_MAX_BORDERS];
+	int last = MIN(to, s->last), later = MAX(from, s->last + 1);
+	double v_later;
+	struct extremes x;
 	struct candidate c;
 
-	search_objectives(s, from, to, v);
-	t->compared += inside;
+	search_objectives(s, from, to, v, &x, &v_later);
+	t->compared += MAX(last - from + 1, 0);
 	if (s->checked || t->n_listed) {
-		for (int i = 0; i < inside; i++) {
-			c = border_candidate(s, from + i, v[i]);
-			visit(s, t, &c, best);
+		for (int i = from; i <= last; i++) {
+			c = border_candidate(s, i, v[i - from]);
+			visit(s, t, c, best);
 		}
-	} else if (inside > 0) {
-		extremes(v, inside, &lo, &hi);
-		if (lo <= t->cutoff) {
-			c = border_candidate(s, from + index_of(lo, v), lo);
-			offer(s, best, &c);
-			offer(s, &t->wish, &c);
+	} else if (last >= from) {
+		if (x.least <= t->cutoff) {
+			c = border_candidate(s, from + index_of(x.least, v), x.least);
+			offer(s, best, c);
+			offer(s, &t->wish, c);
 		}
-		if (t->worst.region == PLANNER_NO_REGION || hi >= t->worst.objective) {
-			c = border_candidate(s, from + index_of(hi, v), hi);
-			offer_worst(s, &t->worst, &c);
+		if (x.greatest >= t->worst.objective) {
+			c = border_candidate(s, from + index_of(x.greatest, v), x.greatest);
+			offer_worst(s, &t->worst, c);
 		}
 	}
-	if (inside < n) {
-		extremes(v + inside, n - inside, &lo, &hi);
-		if (lo < t->wish.objective) {
-			c = border_candidate(s, from + inside + index_of(lo, v + inside), lo);
-			offer(s, &t->wish, &c);
-		}
+	if (v_later < t->wish.objective) {
+		c = border_candidate(s, later + index_of(v_later, v + later - from), v_later);
+		offer(s, &t->wish, c);
 	}
 }
 
@@ -260,8 +237,8 @@ static int find_options(struct search *s, struct tally *t, struct candidate list
 		visit_region(s, t, &best);
 		if (best.region == PLANNER_NO_REGION)
 			continue;
-		offer(s, &t->best, &best);
-		for (at = n; at > 0 && better(s, &best, &list[at - 1]); at--) {
+		offer(s, &t->best, best);
+		for (at = n; at > 0 && better(s, best, &list[at - 1]); at--) {
 			if (at < PLANNER_MAX_OPTIONS)
 				list[at] = list[at - 1];
 		}
@@ -328,7 +305,7 @@ static void offer_hard(struct search *s, struct candidate *best, int64_t at_ms, 
 	struct candidate c = { search_objective(s, &run), at_ms, start_ms, s->region };
 
 	if (!failing(s, start_ms, true, &(struct planner_rejected){ 0 }))
-		offer(s, best, &c);
+		offer(s, best, c);
 }
 
 static struct candidate must_start(struct search *s, int64_t at_ms)
@@ -425,10 +402,25 @@ static enum planner_binding binding_of(struct search *s, const struct tally *t, 
 	return t->compared < t->total ? PLANNER_BINDING_NO_DATA : PLANNER_BINDING_NONE;
 }
 
-static void option_fill(const struct search *s, const struct candidate *c, struct planner_option *ret)
+static bool is_filled(const struct planner_option *o, const struct candidate *c)
+{
+	return o->region == c->region && o->start_ms == c->start_ms && o->objective == c->objective;
+}
+
+/* Often it is one that has been filled in already. */
+static void option_fill(const struct search *s, const struct candidate *c, const struct planner_result *known,
+			struct planner_option *ret)
 {
 	const struct planner_job *job = s->job;
 
+	if (known && c->region != PLANNER_NO_REGION) {
+		for (int i = 0; i < known->n_options; i++) {
+			if (is_filled(&known->options[i], c)) {
+				*ret = known->options[i];
+				return;
+			}
+		}
+	}
 	if (c->region == PLANNER_NO_REGION) {
 		*ret = (struct planner_option){ .region = PLANNER_NO_REGION, .objective = NAN };
 		return;
@@ -481,10 +473,10 @@ void planner_choose(const struct planner_round *round, const struct planner_job 
 		(struct candidate){ search_objective(&s, &s.at_start_min), s.start_min_ms, s.start_min_ms, job->home };
 	choice = choose(&s, &t, &baseline, ret);
 
-	option_fill(&s, &choice, &ret->choice);
-	option_fill(&s, &baseline, &ret->baseline);
-	option_fill(&s, &t.best, &ret->best);
-	option_fill(&s, &t.worst, &ret->worst);
 	for (int i = 0; i < ret->n_options; i++)
-		option_fill(&s, &list[i], &ret->options[i]);
+		option_fill(&s, &list[i], NULL, &ret->options[i]);
+	option_fill(&s, &choice, ret, &ret->choice);
+	option_fill(&s, &baseline, ret, &ret->baseline);
+	option_fill(&s, &t.best, ret, &ret->best);
+	option_fill(&s, &t.worst, ret, &ret->worst);
 }

@@ -37,6 +37,7 @@ static void column_init(struct column *c, const int32_t *values, const struct pl
 	int64_t total = 0;
 	int n = s->n_slots, known = 0;
 
+	c->value = arena_array(arena, (size_t)n + 1 + SEARCH_PAD, double);
 	c->sum = arena_array(arena, (size_t)n + 2 + SEARCH_PAD, double);
 	c->unknown = arena_array(arena, (size_t)n + 1, int);
 	for (int i = current; values && i < n; i++) {
@@ -50,7 +51,8 @@ static void column_init(struct column *c, const int32_t *values, const struct pl
 	for (int i = 0; i <= n; i++) {
 		bool have = values && i < n && values[i] != PLANNER_UNKNOWN;
 
-		c->sum[i + 1] = c->sum[i] + (have ? values[i] : c->fill);
+		c->value[i] = have ? values[i] : c->fill;
+		c->sum[i + 1] = c->sum[i] + c->value[i];
 	}
 	c->unknown[n] = n;
 	for (int i = n - 1; i >= 0; i--)

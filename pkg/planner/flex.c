@@ -113,13 +113,14 @@ static bool breaks(const struct planner_limit *limit, bool known, double mean, i
 }
 
 /* Means are weighted by time, as for one block; parallelism does not count. */
-static bool within_limits(const struct planner_round *round, const struct planner_job *job, const struct flex_plan *p)
+static bool within_limits(const struct planner_round *round, const struct planner_job *job,
+			  const struct planner_segment *segments, int n)
 {
 	double sum[N_SIGNALS] = { 0 }, slot_ms = (double)round->signals->slot_ms, ms = 0;
 	bool known[N_SIGNALS] = { true, true, true };
 
-	for (int i = 0; i < p->n_segments; i++) {
-		const struct planner_segment *g = &p->segments[i];
+	for (int i = 0; i < n; i++) {
+		const struct planner_segment *g = &segments[i];
 		struct run run = planner_run(round->signals, g->start_ms, g->end_ms - g->start_ms);
 
 		ms += (double)(g->end_ms - g->start_ms);
@@ -147,10 +148,53 @@ bool flex_choose(const struct planner_round *round, const struct planner_job *jo
 		slots_init(&s, round, job, tries == 1, arena);
 		if (!flex_plan(&s, job, start_min_ms, f, arena, &plan))
 			return false;
-		if (!within_limits(round, job, &plan))
+		if (!within_limits(round, job, plan.segments, plan.n_segments))
 			continue;
 		*ret = plan;
 		return true;
 	}
 	return false;
+}
+
+/* What the slots of one segment cost, and its resumption if it is one. */
+static double segment_cost(const struct slots *s, const struct interrupt_job *as, const struct flex *f,
+			   const struct planner_segment *g, bool resumed, struct arena *arena)
+{
+	struct slot_sums sums;
+	double level = f->profile ? f->profile->power[g->parallelism] : 1, at_start;
+
+	if (!s->cost[g->region])
+		return INFINITY;
+	slot_sums_init(&sums, s, g->region, arena);
+	double cost = level * slot_sums_cost(&sums, g->start_ms, g->end_ms);
+	if (!resumed || cost == INFINITY)
+		return cost;
+	at_start = s->cost[g->region][(g->start_ms - s->first_ms) / s->slot_ms];
+	return cost + as->restart_slots * fmax(at_start, 0);
+}
+
+double flex_cost(const struct planner_round *round, const struct planner_job *job, const struct flex *f,
+		 const struct planner_segment *segments, int n, struct arena *arena)
+{
+	int64_t start_min_ms = MAX(round->signals->now_ms, job->earliest_ms);
+	struct interrupt_job as;
+	struct slots s;
+	double cost;
+
+	slots_init(&s, round, job, false, arena);
+	interrupt_job_init(&as, &s, job, start_min_ms, f);
+	if (segments[n - 1].end_ms > as.finish_by_ms || !within_limits(round, job, segments, n))
+		return INFINITY;
+	cost = s.delay_per_ms * (double)(segments[n - 1].end_ms - job->earliest_ms - job->duration_ms);
+	for (int i = 0; i < n; i++) {
+		const struct planner_segment *g = &segments[i];
+		bool paused = f->region != PLANNER_NO_REGION && !f->running;
+		bool resumed = i == 0 ? paused || (f->running && g->start_ms > start_min_ms)
+				      : g->start_ms > segments[i - 1].end_ms || g->region != segments[i - 1].region;
+		int before = i > 0 ? segments[i - 1].region : f->region;
+
+		cost += segment_cost(&s, &as, f, g, resumed, arena);
+		cost += before != PLANNER_NO_REGION && before != g->region ? as.move_cost : 0;
+	}
+	return cost;
 }

@@ -52,4 +52,12 @@ bool flex_choose(const struct planner_round *round, const struct planner_job *jo
 bool flex_plan(const struct slots *s, const struct planner_job *job, int64_t start_min_ms, const struct flex *f,
 	       struct arena *arena, struct flex_plan *ret) must_check;
 
+/*
+ * What a given plan of that job costs now, by the same measure as flex_plan.cost: to tell whether a new one is worth
+ * it. INFINITY when it cannot be followed: it touches a slot without data or room, breaks a limit, or ends too late.
+ * Whether it does all the work is the caller's to know.
+ */
+double flex_cost(const struct planner_round *round, const struct planner_job *job, const struct flex *f,
+		 const struct planner_segment *segments, int n, struct arena *arena);
+
 #endif

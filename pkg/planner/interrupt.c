@@ -7,18 +7,6 @@
 
 #include "planner/interrupt_internal.h"
 
-double interrupt_last_cost(const struct interrupt_grid *g, int region, int slot, int64_t part_ms)
-{
-	const struct interrupt_job *job = g->job;
-	int64_t end_ms = slots_start_ms(g->s, slot) + part_ms;
-	double cost;
-
-	if (slot >= g->s->n || g->sums[region].shut[slot] == slot || end_ms > job->finish_by_ms)
-		return INFINITY;
-	cost = g->sums[region].cost[slot] * (double)part_ms / (double)g->s->slot_ms;
-	return cost + job->delay_per_ms * (double)(end_ms - job->earliest_ms - job->duration_ms);
-}
-
 double interrupt_head_cost(const struct interrupt_grid *g, int region)
 {
 	int slot = g->first - 1;

@@ -6,6 +6,8 @@
 #ifndef PLANNER_INTERRUPT_INTERNAL_H
 #define PLANNER_INTERRUPT_INTERNAL_H
 
+#include <math.h>
+
 #include "base/alloc.h"
 #include "planner/interrupt.h"
 
@@ -44,8 +46,18 @@ static inline double interrupt_restart(const struct interrupt_job *job, double s
 
 /* Of the head in that region, the start included; the whole slots after it are not. */
 double interrupt_head_cost(const struct interrupt_grid *g, int region);
-/* When the work ends if its last part_ms are in that slot, and what comes on top then; INFINITY if it may not. */
-double interrupt_last_cost(const struct interrupt_grid *g, int region, int slot, int64_t part_ms);
+/* Of the last part_ms of work in that slot, and what comes on top when it ends then; INFINITY if it may not. */
+static inline double interrupt_last_cost(const struct interrupt_grid *g, int region, int slot, int64_t part_ms)
+{
+	const struct interrupt_job *job = g->job;
+	int64_t end_ms = slots_start_ms(g->s, slot) + part_ms;
+	double cost;
+
+	if (slot >= g->s->n || g->sums[region].shut[slot] == slot || end_ms > job->finish_by_ms)
+		return INFINITY;
+	cost = g->sums[region].cost[slot] * (double)part_ms / (double)g->s->slot_ms;
+	return cost + job->delay_per_ms * (double)(end_ms - job->earliest_ms - job->duration_ms);
+}
 /* Improve `way` if the grid holds a better one. */
 void interrupt_search(const struct interrupt_grid *g, struct interrupt_way *way);
 /* The same where a pause costs nothing and no segment is too short. One region. */

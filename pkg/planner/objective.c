@@ -90,9 +90,22 @@ static void search_weigh(struct search *s)
 		s->delay_per_ms = w[N_SIGNALS] / (double)(job->latest_start_ms - job->earliest_ms);
 }
 
-static double delay_term(const struct search *s, int64_t at_ms)
+/* The time since earliest in whole numbers that a double holds, as in search_objective(), hence the same bits. */
+static WIDE_VECTORS void fill_fixed(double *restrict fixed, int n, double since_ms, double slot_ms, double per_ms,
+				    double constant, double region_constant)
 {
-	return s->constant + s->delay_per_ms * (double)(at_ms - s->job->earliest_ms);
+	n = (n + SEARCH_PAD - 1) & ~(SEARCH_PAD - 1);
+	for (int i = 0; i < n; i++)
+		fixed[i] = constant + per_ms * (since_ms + i * slot_ms) + region_constant;
+}
+
+static void search_fix(struct search *s)
+{
+	double since_ms = (double)(search_border_ms(s, s->first) - s->job->earliest_ms);
+
+	fill_fixed(s->fixed + s->first, s->top - s->first + 1, since_ms, (double)s->signals->slot_ms, s->delay_per_ms,
+		   s->constant, s->region_constant);
+	s->fixed_for = s->region_constant;
 }
 
 void search_init(struct search *s, const struct planner_round *round, const struct planner_job *job)
@@ -102,7 +115,7 @@ void search_init(struct search *s, const struct planner_round *round, const stru
 	int64_t past;
 
 	assert(job->duration_ms > 0 && job->n_regions > 0 && job->home >= 0);
-	memset(s, 0, offsetof(struct search, delay)); /* the arrays are filled as far as they are used */
+	memset(s, 0, offsetof(struct search, fixed)); /* the arrays are filled as far as they are used */
 	s->round = round;
 	s->signals = sig;
 	s->job = job;
@@ -118,9 +131,9 @@ void search_init(struct search *s, const struct planner_round *round, const stru
 	s->latest_apart = s->latest_ms > s->start_min_ms && (s->last < s->first || past != s->latest_ms);
 	s->whole = job->duration_ms / sig->slot_ms;
 	s->part_ms = (double)(job->duration_ms % sig->slot_ms);
+	s->top_inside = (int)MAX(sig->n_slots - s->whole - (s->part_ms > 0), -1);
 	search_weigh(s);
-	for (int i = s->first; i <= s->top + SEARCH_PAD; i++)
-		s->delay[i] = delay_term(s, search_border_ms(s, i));
+	search_fix(s);
 }
 
 /* For each slot, the first one from it on whose reserved power leaves no room. */
@@ -148,6 +161,8 @@ void search_enter(struct search *s, int region)
 		if (s->columns->signal[i].end == 0)
 			s->region_constant += s->k[i] * (s->fill[i] * (double)job->duration_ms);
 	}
+	if (s->region_constant != s->fixed_for)
+		search_fix(s);
 	s->scarce = s->columns->reserved && s->columns->most_reserved > limit - job->power_milliwatts;
 	if (s->scarce)
 		find_full(s, limit);
@@ -155,58 +170,106 @@ void search_enter(struct search *s, int region)
 		     job->min_renewable.enforcement;
 }
 
-double search_objective(const struct search *s, const struct run *run)
-{
-	double slot_ms = (double)s->signals->slot_ms;
-	double v = delay_term(s, run->start_ms) + s->region_constant;
+/* What a signal adds to the objective of a run from border i on: the sums at both ends, and its value in the last slot.
+ */
+struct share {
+	const double *from, *to, *last;
+	double k;
+};
 
-	if (s->blind || (s->needs_carbon && !run_known(&s->columns->signal[CARBON], run)))
-		return INFINITY;
-	for (int i = 0; i < N_SIGNALS; i++) {
-		if (s->k[i] != 0)
-			v += s->k[i] * run_sum(&s->columns->signal[i], slot_ms, run);
-	}
-	return v;
-}
-
-/* k times a signal's sum over the run from the slot at `from` to part_ms into the slot at `to`. */
-static inline double share(const double *from, const double *to, double slot_ms, double part_ms, double k)
+static inline struct share share_of(const struct search *s, enum signal sig, int from)
 {
-	return k * (slot_ms * (to[0] - from[0]) + part_ms * (to[1] - to[0]));
+	const struct column *c = &s->columns->signal[sig];
+
+	return (struct share){ c->sum + from, c->sum + from + s->whole, c->value + from + s->whole, s->k[sig] };
 }
 
 /*
- * The kernel, over successive borders. A count that is a multiple of SEARCH_PAD leaves no rest, which is what compilers
- * want before they turn a loop into vector instructions at -O2; all arrays are padded for it.
+ * The kernel, over n successive borders. It goes by LANES, because each comparison waits for the one before and
+ * because compilers then make vector instructions of it at -O2; the last block reaches back to where it is full. Of
+ * fewer borders than lanes, what lies behind them is computed too (all arrays are padded for it), but not counted.
  */
-static WIDE_VECTORS void add_shares(double *restrict v, int n, const double *restrict delay, double constant,
-				    const double *restrict carbon, double k_carbon, const double *restrict price,
-				    double k_price, ptrdiff_t whole, double slot_ms, double part_ms)
+static inline __attribute__((always_inline)) struct extremes add_two(double *restrict v, int n,
+								     const double *restrict fixed, struct share a,
+								     struct share b, double slot_ms, double part_ms)
 {
-	const double *carbon_to = carbon + whole, *price_to = price + whole;
+	const double *restrict a0 = a.from, *restrict a1 = a.to, *restrict a2 = a.last;
+	const double *restrict b0 = b.from, *restrict b1 = b.to, *restrict b2 = b.last;
+	double lo[LANES], hi[LANES];
+	int last = MAX(n - LANES, 0);
 
-	n = (n + SEARCH_PAD - 1) & ~(SEARCH_PAD - 1);
-	for (int i = 0; i < n; i++)
-		v[i] = delay[i] + constant + share(carbon + i, carbon_to + i, slot_ms, part_ms, k_carbon) +
-		       share(price + i, price_to + i, slot_ms, part_ms, k_price);
+	for (int k = 0; k < LANES; k++) {
+		lo[k] = INFINITY;
+		hi[k] = -INFINITY;
+	}
+	for (int i = 0; i < n; i += LANES) {
+		int at = MIN(i, last);
+
+		for (int k = at; k < at + LANES; k++)
+			v[k] = fixed[k] + a.k * (slot_ms * (a1[k] - a0[k]) + part_ms * a2[k]) +
+			       b.k * (slot_ms * (b1[k] - b0[k]) + part_ms * b2[k]);
+		for (int k = 0; k < LANES; k++) {
+			lo[k] = MIN(v[at + k], lo[k]);
+			hi[k] = MAX(v[at + k], hi[k]);
+		}
+	}
+	for (int k = 1; k < LANES; k++) {
+		int lane = k < n ? k : 0;
+
+		lo[0] = MIN(lo[lane], lo[0]);
+		hi[0] = MAX(hi[lane], hi[0]);
+	}
+	return (struct extremes){ lo[0], hi[0] };
 }
 
-/* Objectives of starting at the borders from .. to; runs that end past the horizon one by one. */
-void search_objectives(const struct search *s, int from, int to, double *v)
+/* So many borders, and the least of the later ones behind them. */
+static WIDE_VECTORS void add_shares(double *restrict v, int n, int later, const double *restrict fixed,
+				    const struct share *a, const struct share *b, double slot_ms, double part_ms,
+				    struct extremes *ret, double *ret_later)
 {
-	double slot_ms = (double)s->signals->slot_ms;
-	int inside = (int)CLAMP(s->signals->n_slots - s->whole - (s->part_ms > 0) - from + 1, 0, to - from + 1);
-	const struct column *signal = s->columns->signal;
-	const double *renewable = signal[RENEWABLE].sum + from;
+	*ret = add_two(v, n, fixed, *a, *b, slot_ms, part_ms);
+	*ret_later = add_two(v + n, later, fixed + n, (struct share){ a->from + n, a->to + n, a->last + n, a->k },
+			     (struct share){ b->from + n, b->to + n, b->last + n, b->k }, slot_ms, part_ms)
+			     .least;
+}
 
-	if (inside > 0)
-		add_shares(v, inside, s->delay + from, s->region_constant, signal[CARBON].sum + from, s->k[CARBON],
-			   signal[PRICE].sum + from, s->k[PRICE], (ptrdiff_t)s->whole, slot_ms, s->part_ms);
-	for (int i = 0; s->k[RENEWABLE] != 0 && i < inside; i++)
-		v[i] += share(renewable + i, renewable + s->whole + i, slot_ms, s->part_ms, s->k[RENEWABLE]);
+static struct extremes extremes_of(const double *v, int n)
+{
+	struct extremes x = { INFINITY, -INFINITY };
+
+	for (int i = 0; i < n; i++) {
+		x.least = MIN(v[i], x.least);
+		x.greatest = MAX(v[i], x.greatest);
+	}
+	return x;
+}
+
+/* What the kernel leaves out: the renewable share, and runs that end past the horizon. */
+static void finish_objectives(const struct search *s, int from, int to, int inside, double *v)
+{
+	struct share sh = share_of(s, RENEWABLE, from);
+	double slot_ms = (double)s->signals->slot_ms;
+
+	for (int i = 0; sh.k != 0 && i < inside; i++)
+		v[i] += sh.k * (slot_ms * (sh.to[i] - sh.from[i]) + s->part_ms * sh.last[i]);
 	for (int i = inside; i <= to - from; i++) {
 		struct run run = planner_run(s->signals, search_border_ms(s, from + i), s->job->duration_ms);
 
 		v[i] = search_objective(s, &run);
 	}
+}
+
+void search_objectives(const struct search *s, int from, int to, double *v, struct extremes *ret, double *ret_later)
+{
+	int n = MAX(MIN(to, s->last) - from + 1, 0), later = to - from + 1 - n;
+	int inside = CLAMP(s->top_inside - from + 1, 0, n + later);
+	struct share carbon = share_of(s, CARBON, from), price = share_of(s, PRICE, from);
+
+	add_shares(v, MIN(n, inside), inside - MIN(n, inside), s->fixed + from, &carbon, &price,
+		   (double)s->signals->slot_ms, s->part_ms, ret, ret_later);
+	if (inside == n + later && s->k[RENEWABLE] == 0)
+		return;
+	finish_objectives(s, from, to, inside, v);
+	*ret = extremes_of(v, n);
+	*ret_later = extremes_of(v + n, later).least;
 }

@@ -179,6 +179,8 @@ void planner_reserve(struct planner_round *round, int region, int64_t start_ms, 
 		     int64_t power_milliwatts);
 /* One job against what is reserved so far; reserves nothing. No allocation; O(regions x slots). */
 void planner_choose(const struct planner_round *round, const struct planner_job *job, struct planner_result *ret);
+/* The order of a round, as indices of jobs. */
+void planner_round_order(const struct planner_job *jobs, size_t n, size_t *order);
 /* All jobs in order, each choice reserved before the next. results[i] belongs to jobs[i]. */
 void planner_round_run(struct planner_round *round, const struct planner_job *jobs, size_t n,
 		       struct planner_result *results, struct arena *arena);

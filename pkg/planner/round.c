@@ -8,10 +8,10 @@ static int64_t rank_of(const struct planner_job *job)
 	return job->critical ? TIME_NONE : job->latest_start_ms;
 }
 
-static int compare(const void *pa, const void *pb)
+static int compare(const void *pa, const void *pb, void *jobs)
 {
-	const struct planner_job *a = *(const struct planner_job *const *)pa;
-	const struct planner_job *b = *(const struct planner_job *const *)pb;
+	const struct planner_job *a = (const struct planner_job *)jobs + *(const size_t *)pa;
+	const struct planner_job *b = (const struct planner_job *)jobs + *(const size_t *)pb;
 	int ids;
 
 	if (rank_of(a) != rank_of(b))
@@ -22,21 +22,27 @@ static int compare(const void *pa, const void *pb)
 	return ids ? ids : (a > b) - (a < b);
 }
 
+void planner_round_order(const struct planner_job *jobs, size_t n, size_t *order)
+{
+	for (size_t i = 0; i < n; i++)
+		order[i] = i;
+	qsort_r(order, n, sizeof(*order), compare, (void *)(uintptr_t)jobs);
+}
+
 void planner_round_run(struct planner_round *round, const struct planner_job *jobs, size_t n,
 		       struct planner_result *results, struct arena *arena)
 {
-	const struct planner_job **order = arena_array(arena, n, const struct planner_job *);
+	size_t *order = arena_array(arena, n, size_t);
 
-	for (size_t i = 0; i < n; i++)
-		order[i] = &jobs[i];
-	qsort(order, n, sizeof(const struct planner_job *), compare);
+	planner_round_order(jobs, n, order);
 	for (size_t i = 0; i < n; i++) {
-		struct planner_result *r = &results[order[i] - jobs];
+		const struct planner_job *job = &jobs[order[i]];
+		struct planner_result *r = &results[order[i]];
 
-		planner_choose(round, order[i], r);
+		planner_choose(round, job, r);
 		if (r->choice.region != PLANNER_NO_REGION)
 			planner_reserve(round, r->choice.region, r->choice.start_ms, r->choice.end_ms,
-					order[i]->power_milliwatts);
+					job->power_milliwatts);
 	}
 }
 

@@ -54,7 +54,7 @@ static const struct view decisions = {
 };
 
 static const struct view forecast_scores = {
-	"scores",
+	"forecast-scores",
 	"forecast_score WHERE (CAST(? AS TEXT) = '' OR region = ?) ORDER BY region, metric, lead_day, "
 	"CASE source WHEN 'loadshift-forecast' THEN 1 WHEN 'previous-day' THEN 2 ELSE 0 END, source LIMIT ? OFFSET ?",
 	{
@@ -147,6 +147,7 @@ static const struct view views[] = {
 			{ "zone", "zone", TEXT },
 			{ "metric", "metric", TEXT },
 			{ "value", "value", NUMBER },
+			{ "unit", "unit", TEXT },
 			{ "start_ms", "startTime", TIME },
 			{ "duration_ms", "durationMilliseconds", NUMBER },
 			{ "issued_ms", "issuedTime", TIME },
@@ -291,18 +292,57 @@ int readapi_forecast_scores(struct readapi_request *r, struct error *err)
 	return answer(r, &forecast_scores, DB_VALUES(DB_CSTR(region), DB_CSTR(region)), err);
 }
 
+/* Those that are no view of the database, but rows all the same. */
+static const struct view *const others[] = { &decisions, &forecast_scores };
+
+/* By the end of its path: every route without a schema has one. */
+static const struct view *view_of(const struct readapi_route *route)
+{
+	const char *name = strrchr(route->path, '/') + 1;
+
+	for (size_t i = 0; i < ARRAY_LEN(views); i++)
+		if (strcmp(views[i].name, name) == 0)
+			return &views[i];
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (strcmp(others[i]->name, name) == 0)
+			return others[i];
+	abort(); /* a route that is in neither table: the unit test of the description finds it */
+}
+
 int readapi_view(struct readapi_request *r, struct error *err)
 {
-	const char *namespace = r->namespace ? r->namespace : "", *name = strrchr(r->route->path, '/') + 1;
+	const char *namespace = r->namespace ? r->namespace : "";
 
-	for (size_t i = 0; i < ARRAY_LEN(views); i++) {
-		if (strcmp(views[i].name, name) != 0)
-			continue;
-		if (r->route->resource == READAPI_JOBS)
-			return answer(r, &views[i], DB_VALUES(DB_CSTR(namespace), DB_CSTR(namespace)), err);
-		return answer(r, &views[i], DB_NO_VALUES, err);
-	}
-	return error_set(err, ERR_NOT_FOUND, "there is no view %s", name);
+	if (r->route->resource == READAPI_JOBS)
+		return answer(r, view_of(r->route), DB_VALUES(DB_CSTR(namespace), DB_CSTR(namespace)), err);
+	return answer(r, view_of(r->route), DB_NO_VALUES, err);
+}
+
+void readapi_describe_rows(struct json_writer *w, const char *key, const struct readapi_route *route)
+{
+	static const char *const types[] = {
+		[NUMBER] = "integer", [TIME] = "date-time", [TEXT] = "string", [MICROS] = "number"
+	};
+
+	jw_object(w, key);
+	jw_string(w, "type", "object");
+	jw_object(w, "properties");
+	jw_object(w, "rows");
+	jw_string(w, "type", "array");
+	jw_object(w, "items");
+	jw_string(w, "type", "object");
+	jw_object(w, "properties");
+	for (const struct field *f = view_of(route)->fields; f->column; f++)
+		readapi_describe(w, f->name, str_from(types[f->type]));
+	jw_end_object(w);
+	jw_end_object(w);
+	jw_end_object(w);
+	readapi_describe(w, "nextOffset", STR("integer"));
+	jw_end_object(w);
+	jw_array(w, "required");
+	jw_string(w, NULL, "rows");
+	jw_end_array(w);
+	jw_end_object(w);
 }
 
 /* Rows of each table, with the oldest and newest time that it holds. */

@@ -35,6 +35,7 @@ struct readapi_route {
 	int (*answer)(struct readapi_request *r, struct error *err);
 	const char *summary;
 	struct readapi_param params[READAPI_MAX_PARAMS];
+	const char *schema; /* of the answer, in schema.c; NULL = rows of the database, which data.c describes */
 };
 extern const struct readapi_route readapi_routes[];
 extern const int readapi_n_routes;
@@ -56,6 +57,15 @@ void readapi_token_review(const char *token, struct buf *out);
 int readapi_token_user(struct str answer, struct buf *ret_user, struct error *err) must_check;
 void readapi_access_review(struct str user, enum readapi_resource resource, const char *namespace, struct buf *out);
 int readapi_access_allowed(struct str answer, bool *ret, struct error *err) must_check;
+
+/* ---- schema.c ---- */
+
+/* A member of that type: "string", "integer", "date-time", the name of a schema, "[Region]", ...: see there. */
+void readapi_describe(struct json_writer *w, const char *key, struct str type);
+/* All schemas, as members of an open object. */
+void readapi_describe_schemas(struct json_writer *w);
+/* data.c: the schema of a route that answers with rows. */
+void readapi_describe_rows(struct json_writer *w, const char *key, const struct readapi_route *route);
 
 /* ---- parameters ---- */
 

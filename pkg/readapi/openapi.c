@@ -4,34 +4,27 @@
 
 static void param(struct json_writer *w, const char *name, const char *in, const char *type, const char *help)
 {
-	bool is_time = strcmp(type, "date-time") == 0;
-
 	jw_object(w, NULL);
 	jw_string(w, "name", name);
 	jw_string(w, "in", in);
 	if (strcmp(in, "path") == 0)
 		jw_bool(w, "required", true);
 	jw_string(w, "description", help);
-	jw_object(w, "schema");
-	jw_string(w, "type", is_time ? "string" : type);
-	if (is_time)
-		jw_string(w, "format", type);
-	jw_end_object(w);
+	readapi_describe(w, "schema", str_from(type));
 	jw_end_object(w);
 }
 
-static void answer(struct json_writer *w, const char *status, const char *what, bool is_error)
+/* `route` when it is the answer that was asked for, NULL for one that says what is wrong. */
+static void answer(struct json_writer *w, const char *status, const char *what, const struct readapi_route *route)
 {
 	jw_object(w, status);
 	jw_string(w, "description", what);
 	jw_object(w, "content");
 	jw_object(w, "application/json");
-	jw_object(w, "schema");
-	if (is_error)
-		jw_string(w, "$ref", "#/components/schemas/Error");
+	if (route && !route->schema)
+		readapi_describe_rows(w, "schema", route);
 	else
-		jw_string(w, "type", "object");
-	jw_end_object(w);
+		readapi_describe(w, "schema", str_from(route ? route->schema : "Error"));
 	jw_end_object(w);
 	jw_end_object(w);
 	jw_end_object(w);
@@ -49,14 +42,14 @@ static void path(struct json_writer *w, const struct readapi_route *route)
 		param(w, route->params[i].name, "query", route->params[i].type, route->params[i].help);
 	jw_end_array(w);
 	jw_object(w, "responses");
-	answer(w, "200", "Found.", false);
-	answer(w, "400", "A parameter is not what it must be.", true);
+	answer(w, "200", "Found.", route);
+	answer(w, "400", "A parameter is not what it must be.", NULL);
 	if (route->resource != READAPI_NONE) {
-		answer(w, "401", "No token, or one that is not valid for this cluster.", true);
-		answer(w, "403", "The token's user may not list what this shows.", true);
+		answer(w, "401", "No token, or one that is not valid for this cluster.", NULL);
+		answer(w, "403", "The token's user may not list what this shows.", NULL);
 	}
-	answer(w, "404", "There is no such thing, or no database.", true);
-	answer(w, "503", "Too busy, or the API server or the database does not answer.", true);
+	answer(w, "404", "There is no such thing, or no database.", NULL);
+	answer(w, "503", "Too busy, or the API server or the database does not answer.", NULL);
 	jw_end_object(w);
 	jw_end_object(w);
 	jw_end_object(w);
@@ -66,14 +59,7 @@ static void components(struct json_writer *w)
 {
 	jw_object(w, "components");
 	jw_object(w, "schemas");
-	jw_object(w, "Error");
-	jw_string(w, "type", "object");
-	jw_object(w, "properties");
-	jw_object(w, "error");
-	jw_string(w, "type", "string");
-	jw_end_object(w);
-	jw_end_object(w);
-	jw_end_object(w);
+	readapi_describe_schemas(w);
 	jw_end_object(w);
 	jw_object(w, "securitySchemes");
 	jw_object(w, "token");
@@ -90,7 +76,7 @@ int readapi_openapi(struct readapi_request *r, struct error *err)
 
 	(void)err;
 	jw_object(w, NULL);
-	jw_string(w, "openapi", "3.0.3");
+	jw_string(w, "openapi", "3.1.0");
 	jw_object(w, "info");
 	jw_string(w, "title", "Loadshift read API");
 	jw_string(w, "version", LOADSHIFT_VERSION);

@@ -25,7 +25,7 @@
 struct readapi_config {
 	const char *address;              /* numeric; NULL = all interfaces */
 	int port;                         /* 8443; 0 = any free one */
-	const char *cert_file, *key_file; /* both NULL: plain http, for tests and behind a proxy */
+	const char *cert_file, *key_file; /* both NULL: plain http */
 	bool proxied;
 	struct clock clock;
 	struct k8s *k8s;              /* for the reviews */

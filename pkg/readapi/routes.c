@@ -10,12 +10,9 @@
 	{                                                                                          \
 		"offset", "integer", "pass over so many rows: the nextOffset of the answer before" \
 	}
-#define VIEW(name, resource, summary, ...)                       \
-	{                                                        \
-		"/views/" name, resource, readapi_view, summary, \
-		{                                                \
-			LIMIT, OFFSET, __VA_ARGS__               \
-		}                                                \
+#define VIEW(name, resource, summary, ...)                                                            \
+	{                                                                                             \
+		"/views/" name, resource, readapi_view, summary, { LIMIT, OFFSET, __VA_ARGS__ }, NULL \
 	}
 #define NAMESPACE                                                                           \
 	{                                                                                   \
@@ -23,35 +20,39 @@
 	}
 
 const struct readapi_route readapi_routes[] = {
-	{ "/openapi.json", READAPI_NONE, readapi_openapi, "This description.", { { 0 } } },
+	{ "/openapi.json", READAPI_NONE, readapi_openapi, "This description.", { { 0 } }, "Description" },
 	{ "/regions",
 	  READAPI_REGIONS,
 	  readapi_regions,
 	  "All GridRegions with their running half hour and its sources.",
-	  { { 0 } } },
+	  { { 0 } },
+	  "Regions" },
 	{ "/regions/{name}/current",
 	  READAPI_REGIONS,
 	  readapi_region_current,
 	  "The running half hour of a GridRegion, with generation mix, sources and conditions.",
-	  { { 0 } } },
+	  { { 0 } },
+	  "RegionNow" },
 	{ "/regions/{name}/forecast",
 	  READAPI_REGIONS,
 	  readapi_region_forecast,
 	  "What is known ahead, in columns of one value per slot from startTime on; null is not known.",
-	  { { "hours", "integer", "so far ahead, 1 to 336" } } },
+	  { { "hours", "integer", "so far ahead, 1 to 336" } },
+	  "Forecast" },
 	{ "/forecast-scores",
 	  READAPI_REGIONS,
 	  readapi_forecast_scores,
 	  "How well forecasts of the last four weeks have done, by region, metric, day of lead and source; in the "
-	  "metric's "
-	  "unit (mg/kWh, millionths of the currency per kWh). From the database.",
-	  { LIMIT, OFFSET, { "region", "string", "of this GridRegion only" } } },
+	  "metric's unit (mg/kWh, millionths of the currency per kWh). From the database.",
+	  { LIMIT, OFFSET, { "region", "string", "of this GridRegion only" } },
+	  NULL },
 	{ "/workload-forecast",
 	  READAPI_JOBS,
 	  readapi_workload_forecast,
 	  "Power of CarbonAwareJobs ahead, in columns of one value per half hour from startTime on: as planned, and as "
 	  "expected from the past (database).",
-	  { NAMESPACE, { "hours", "integer", "so far ahead, 1 to 336; 96 unless told" } } },
+	  { NAMESPACE, { "hours", "integer", "so far ahead, 1 to 336; 96 unless told" } },
+	  "WorkloadForecast" },
 	{ "/jobs",
 	  READAPI_JOBS,
 	  readapi_jobs,
@@ -59,7 +60,8 @@ const struct readapi_route readapi_routes[] = {
 	  { NAMESPACE,
 	    LIMIT,
 	    { "state", "string", "only jobs in this state, such as Deferred" },
-	    { "continue", "string", "go on behind the answer that gave this" } } },
+	    { "continue", "string", "go on behind the answer that gave this" } },
+	  "Jobs" },
 	{ "/decisions",
 	  READAPI_JOBS,
 	  readapi_decisions,
@@ -68,22 +70,26 @@ const struct readapi_route readapi_routes[] = {
 	    LIMIT,
 	    OFFSET,
 	    { "job", "string", "of this CarbonAwareJob only" },
-	    { "since", "date-time", "not earlier than that" } } },
+	    { "since", "date-time", "not earlier than that" } },
+	  NULL },
 	{ "/statistics",
 	  READAPI_JOBS,
 	  readapi_statistics,
 	  "Totals by namespace and currency against running at once at home; losses count as losses.",
-	  { NAMESPACE } },
+	  { NAMESPACE },
+	  "Statistics" },
 	{ "/providers",
 	  READAPI_REGIONS,
 	  readapi_providers,
 	  "Grid data providers: circuit, last attempts, freshness, licence.",
-	  { { 0 } } },
+	  { { 0 } },
+	  "Providers" },
 	{ "/data/status",
 	  READAPI_REGIONS,
 	  readapi_data_status,
 	  "The database: size, and rows and times by table.",
-	  { { 0 } } },
+	  { { 0 } },
+	  "DataStatus" },
 	VIEW("current-grid-status", READAPI_REGIONS, "What is known of each zone now, as it was fetched.", { 0 }),
 	VIEW("regional-compute-opportunities", READAPI_REGIONS,
 	     "The ready nodes of each region, its carbon now and its best "

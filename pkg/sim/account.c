@@ -52,13 +52,12 @@ static double step_cost(const struct scenario *s, const struct price_of *p, int 
 	return isnan(c) ? INFINITY : c;
 }
 
-/* Sums of step costs of the window, so that a block's cost is two look-ups. */
+/* Step costs of a window. */
 struct window {
 	const struct signals *truth;
 	int64_t first;
 	int n;
-	double *cost, *sum;
-	int *unknown;
+	double *cost;
 };
 
 static void window_init(struct window *w, const struct scenario *s, const struct task *t, const struct price_of *p,
@@ -71,51 +70,79 @@ static void window_init(struct window *w, const struct scenario *s, const struct
 	w->first = (t->start_min_ms - g->start_ms) / g->step_ms;
 	w->n = (int)((end_ms - g->start_ms + g->step_ms - 1) / g->step_ms - w->first);
 	w->cost = arena_array(arena, (size_t)w->n + 1, double);
-	w->sum = arena_array(arena, (size_t)w->n + 1, double);
-	w->unknown = arena_array(arena, (size_t)w->n + 1, int);
-	for (int i = 0; i < w->n; i++) {
+	for (int i = 0; i < w->n; i++)
 		w->cost[i] = step_cost(s, p, zone, w->first + i);
-		w->sum[i + 1] = w->sum[i] + (w->cost[i] < INFINITY ? w->cost[i] : 0);
+}
+
+/* What a job's block is compared by. */
+struct block {
+	const struct scenario *s;
+	const struct task *t;
+	const struct price_of *p;
+	int zone;
+};
+
+/* Step costs of the block from i + into/step steps on, from the sums of the whole series; INFINITY if not all known. */
+static inline double block_cost(const struct block *b, int64_t i, int64_t whole, double into, double over)
+{
+	double cost = 0;
+
+	for (int k = 0; k < SIGNAL_KINDS; k++) {
+		const struct signal_column *c = &b->s->truth->zones[b->zone].column[k];
+		const double *from = c->sum + i, *to = from + whole;
+
+		if (b->p->k[k] == 0)
+			continue;
+		if (c->unknown[i] < i + whole + (over > 0))
+			return INFINITY;
+		cost += b->p->k[k] * (to[0] - from[0] + (over > 0 ? over * c->value[i + whole] : 0) -
+				      (into > 0 ? into * c->value[i] : 0));
 	}
-	w->unknown[w->n] = w->n;
-	for (int i = w->n - 1; i >= 0; i--)
-		w->unknown[i] = w->cost[i] < INFINITY ? w->unknown[i + 1] : i;
+	return cost;
 }
 
-static double until(const struct window *w, int64_t t_ms)
+/*
+ * The best of the starts from .. to that lie at `into` a step: of successive ones only the index differs, and both
+ * ends' parts of a step stay the same. Mean cost, and delay.
+ */
+static double best_of_steps(const struct block *b, int64_t from_ms, int64_t to_ms, double best)
 {
-	int64_t since = t_ms - w->truth->start_ms - w->first * w->truth->step_ms;
-	int64_t i = since / w->truth->step_ms, into = since % w->truth->step_ms;
+	const struct signals *g = b->s->truth;
+	int64_t d = b->t->job->duration_ms, step = g->step_ms, into = (from_ms - g->start_ms) % step;
+	int64_t i = (from_ms - g->start_ms) / step, whole = (into + d) / step, over = (into + d) % step;
+	double into_part = (double)into / (double)step, over_part = (double)over / (double)step;
+	double share = (double)step / (double)d;
 
-	return w->sum[i] + (into ? (double)into / (double)w->truth->step_ms * (w->sum[i + 1] - w->sum[i]) : 0);
-}
+	for (int64_t at = from_ms; at <= to_ms && i + whole + (over > 0) <= g->n; at += step, i++) {
+		double cost = block_cost(b, i, whole, into_part, over_part) * share +
+			      b->p->delay_per_ms * (double)(at - b->t->start_min_ms);
 
-/* Mean cost of a block, and its delay; INFINITY if not all is known. */
-static double block_cost(const struct window *w, const struct task *t, const struct price_of *p, int64_t start_ms)
-{
-	int64_t d = t->job->duration_ms, origin = w->truth->start_ms + w->first * w->truth->step_ms;
-	int64_t i = (start_ms - origin) / w->truth->step_ms;
-
-	if (start_ms < t->start_min_ms || start_ms > t->latest_start_ms ||
-	    origin + w->unknown[i] * w->truth->step_ms < start_ms + d)
-		return INFINITY;
-	return (until(w, start_ms + d) - until(w, start_ms)) * (double)w->truth->step_ms / (double)d +
-	       p->delay_per_ms * (double)(start_ms - t->start_min_ms);
-}
-
-/* The cost is linear between the starts at which an end of the block meets a step. */
-static double best_block(const struct window *w, const struct task *t, const struct price_of *p)
-{
-	int64_t step = w->truth->step_ms, border = w->truth->start_ms + w->first * step, shift;
-	double best = fmin(block_cost(w, t, p, t->start_min_ms), block_cost(w, t, p, t->latest_start_ms));
-
-	shift = t->job->duration_ms % step;
-	for (int i = 0; i <= w->n; i++, border += step) {
-		best = fmin(best, block_cost(w, t, p, border));
-		if (shift)
-			best = fmin(best, block_cost(w, t, p, border + step - shift));
+		best = cost < best ? cost : best;
 	}
 	return best;
+}
+
+static int64_t next_at(const struct signals *g, int64_t t_ms, int64_t into_ms)
+{
+	int64_t at = time_slot_floor(t_ms - g->start_ms - into_ms, g->step_ms) + into_ms + g->start_ms;
+
+	return at < t_ms ? at + g->step_ms : at;
+}
+
+/* The cost is linear between the starts at which an end of the block meets a step, and the first and the last one. */
+static double best_block(const struct scenario *s, const struct task *t, const struct price_of *p, int zone)
+{
+	struct block b = { s, t, p, zone };
+	const struct signals *g = s->truth;
+	int64_t part = t->job->duration_ms % g->step_ms, first_ms = t->start_min_ms, last_ms = t->latest_start_ms;
+	double best = INFINITY;
+
+	if (first_ms > last_ms)
+		return INFINITY;
+	best = best_of_steps(&b, next_at(g, first_ms, 0), last_ms, best);
+	best = best_of_steps(&b, first_ms, first_ms, best);
+	best = best_of_steps(&b, last_ms, last_ms, best);
+	return part ? best_of_steps(&b, next_at(g, first_ms, g->step_ms - part), last_ms, best) : best;
 }
 
 struct moment {
@@ -190,15 +217,14 @@ double account_bound(const struct scenario *s, const struct task *t, const struc
 	struct window *w = arena_array(arena, (size_t)n_zones, struct window);
 	double best = INFINITY;
 
-	for (int z = 0; z < n_zones; z++)
-		window_init(&w[z], s, t, p, t->job->zones[z], arena);
-	if (policy_may_scale(s, t->job)) {
-		best = best_levels(w, n_zones, t, arena);
-	} else if (policy_may_pause(s, t->job)) {
-		best = best_moments(w, n_zones, t, arena);
+	if (!policy_may_scale(s, t->job) && !policy_may_pause(s, t->job)) {
+		for (int z = 0; z < n_zones; z++)
+			best = fmin(best, best_block(s, t, p, t->job->zones[z]));
 	} else {
 		for (int z = 0; z < n_zones; z++)
-			best = fmin(best, best_block(&w[z], t, p));
+			window_init(&w[z], s, t, p, t->job->zones[z], arena);
+		best = policy_may_scale(s, t->job) ? best_levels(w, n_zones, t, arena)
+						   : best_moments(w, n_zones, t, arena);
 	}
 	return best < INFINITY ? best * t->job->power_w / 1000 * (double)t->job->duration_ms / (double)HOUR_MS : NAN;
 }

@@ -69,7 +69,8 @@ void task_view(const struct scenario *s, const struct task *t, int64_t from_ms, 
 		     corrected, arena, ret);
 }
 
-static double mean_size(const struct view *v, enum signal_kind kind)
+/* Mean |value|; where only its being above 0 matters, the first such value will do. */
+static double mean_size(const struct view *v, enum signal_kind kind, bool any)
 {
 	double sum = 0;
 	int64_t n = 0;
@@ -82,9 +83,22 @@ static double mean_size(const struct view *v, enum signal_kind kind)
 				continue;
 			sum += fabs(x);
 			n++;
+			if (any && sum > 0)
+				return sum;
 		}
 	}
 	return n ? sum / (double)n : 0;
+}
+
+/* Terms of the objective. */
+static int count_terms(const struct scenario *s)
+{
+	double w[SIGNAL_KINDS] = { s->weight_carbon, s->weight_cost };
+	int terms = s->weight_delay > 0;
+
+	for (int k = 0; k < SIGNAL_KINDS; k++)
+		terms += s->grid->mean_size[k] > 0 && w[k] > 0;
+	return terms;
 }
 
 /*
@@ -94,11 +108,9 @@ void price_of_scales(struct price_of *ret, const struct scenario *s, const doubl
 {
 	double w[SIGNAL_KINDS] = { s->weight_carbon, s->weight_cost };
 	double all = s->weight_carbon + s->weight_cost + s->weight_delay;
-	int terms = s->weight_delay > 0;
+	int terms = count_terms(s);
 
 	*ret = (struct price_of){ .delay_per_ms = 0 };
-	for (int k = 0; k < SIGNAL_KINDS; k++)
-		terms += s->grid->mean_size[k] > 0 && w[k] > 0;
 	for (int k = 0; k < SIGNAL_KINDS; k++)
 		if (scale[k] > 0 && w[k] > 0)
 			ret->k[k] = terms == 1 ? (k == SIGNAL_PRICE ? 1e-3 : 1) : w[k] / all / scale[k];
@@ -107,9 +119,13 @@ void price_of_scales(struct price_of *ret, const struct scenario *s, const doubl
 static void price_init(struct price_of *ret, const struct scenario *s, const struct task *t, const struct view *v)
 {
 	double all = s->weight_carbon + s->weight_cost + s->weight_delay, scale[SIGNAL_KINDS];
+	double w[SIGNAL_KINDS] = { s->weight_carbon, s->weight_cost };
+	bool any = count_terms(s) == 1;
 
 	for (int k = 0; k < SIGNAL_KINDS; k++)
-		scale[k] = s->scale_series ? s->grid->mean_size[k] : mean_size(v, (enum signal_kind)k);
+		scale[k] = s->scale_series ? s->grid->mean_size[k]
+			   : w[k] > 0      ? mean_size(v, (enum signal_kind)k, any)
+					   : 0;
 	price_of_scales(ret, s, scale);
 	if (t->deferrable && t->latest_start_ms > t->start_min_ms)
 		ret->delay_per_ms = s->weight_delay / all / (double)(t->latest_start_ms - t->start_min_ms);
@@ -178,38 +194,35 @@ struct costs {
 	struct view view;
 	struct slots slots;
 	struct slot_sums *sums;
-	bool any; /* some slot is open */
 };
 
-static double unit_cost(const struct view *v, const struct price_of *p, int zone, int i, const double *fill)
+static double mean_value(const double *value, int n)
 {
-	double c = 0;
+	double sum = 0;
+	int known = 0;
 
-	for (int k = 0; k < SIGNAL_KINDS; k++) {
-		double x = v->value[zone][k][i];
+	for (int i = 0; i < n; i++) {
+		bool have = !isnan(value[i]);
 
-		if (p->k[k] == 0)
-			continue;
-		if (isnan(x) && k == SIGNAL_CARBON)
-			return INFINITY;
-		c += p->k[k] * (isnan(x) ? fill[k] : x);
+		sum += have ? value[i] : 0;
+		known += have;
 	}
-	return c;
+	return known ? sum / known : 0;
 }
 
-static void mean_values(const struct view *v, int zone, double fill[SIGNAL_KINDS])
+/* An unknown carbon value shuts a slot, an unknown price counts as the mean of the known ones. */
+static void unit_costs(const struct view *v, const struct price_of *p, int zone, double *ret)
 {
-	for (int k = 0; k < SIGNAL_KINDS; k++) {
-		double sum = 0;
-		int n = 0;
+	const double *carbon = v->value[zone][SIGNAL_CARBON], *price = v->value[zone][SIGNAL_PRICE];
+	double k_carbon = p->k[SIGNAL_CARBON], k_price = p->k[SIGNAL_PRICE];
+	double fill = k_price != 0 ? mean_value(price, v->n) : 0;
 
-		for (int i = 0; i < v->n; i++) {
-			bool known = !isnan(v->value[zone][k][i]);
+	for (int i = 0; i < v->n; i++) {
+		double c = k_carbon != 0 ? k_carbon * carbon[i] : 0;
 
-			sum += known ? v->value[zone][k][i] : 0;
-			n += known;
-		}
-		fill[k] = n ? sum / n : 0;
+		if (k_price != 0)
+			c += k_price * (isnan(price[i]) ? fill : price[i]);
+		ret[i] = isnan(c) || (k_carbon == 0 && k_price == 0) ? INFINITY : c;
 	}
 }
 
@@ -221,7 +234,6 @@ static void costs_init(struct costs *c, const struct scenario *s, const struct t
 
 	task_view(s, t, t->start_min_ms, t->decide_ms, false, arena, &c->view);
 	price_init(&p, s, t, &c->view);
-	c->any = false;
 	c->slots = (struct slots){ .first_ms = c->view.first_ms,
 				   .slot_ms = c->view.slot_ms,
 				   .n = c->view.n,
@@ -229,13 +241,9 @@ static void costs_init(struct costs *c, const struct scenario *s, const struct t
 				   .cost = cost };
 	c->sums = arena_array(arena, (size_t)n_zones, struct slot_sums);
 	for (int z = 0; z < n_zones; z++) {
-		double *v = arena_array(arena, (size_t)c->view.n + 1, double), fill[SIGNAL_KINDS];
+		double *v = arena_array(arena, (size_t)c->view.n + 1, double);
 
-		mean_values(&c->view, z, fill);
-		for (int i = 0; i < c->view.n; i++) {
-			v[i] = p.k[0] == 0 && p.k[1] == 0 ? INFINITY : unit_cost(&c->view, &p, z, i, fill);
-			c->any |= v[i] < INFINITY;
-		}
+		unit_costs(&c->view, &p, z, v);
 		cost[z] = v;
 		slot_sums_init(&c->sums[z], &c->slots, z, arena);
 	}
@@ -303,18 +311,50 @@ static bool plan_lowest_slot(const struct scenario *s, const struct task *t, str
 	return best < INFINITY ? block_at(t, arena, t->job->zones[zone], start_ms, ret) : at_once(s, t, arena, ret);
 }
 
+/* The sums up to a start, and up to the end of a block from it: of successive starts only the slots differ. */
+struct block_sums {
+	int64_t from, to; /* slots of start and end */
+	double from_part, to_part;
+	int64_t whole_to; /* one past the last slot that is touched */
+};
+
+static void block_sums_init(struct block_sums *b, const struct slots *s, int64_t start_ms, int64_t length_ms)
+{
+	int64_t since = start_ms - s->first_ms, until = since + length_ms;
+
+	*b = (struct block_sums){ .from = since / s->slot_ms,
+				  .to = until / s->slot_ms,
+				  .from_part = (double)(since % s->slot_ms) / (double)s->slot_ms,
+				  .to_part = (double)(until % s->slot_ms) / (double)s->slot_ms };
+	b->whole_to = b->to + (b->to_part > 0);
+}
+
+static double sum_until(const double *sum, double part)
+{
+	return part > 0 ? sum[0] + part * (sum[1] - sum[0]) : sum[0];
+}
+
+/* The same as slot_sums_cost() says of a start `later` slots later. */
+static double block_cost(const struct slot_sums *c, const struct block_sums *b, int64_t later)
+{
+	if (b->whole_to + later > c->slots->n || b->whole_to + later > c->shut[b->from + later])
+		return INFINITY;
+	return sum_until(c->sum + b->to + later, b->to_part) - sum_until(c->sum + b->from + later, b->from_part);
+}
+
 static bool plan_lowest_window(const struct scenario *s, const struct task *t, struct arena *arena, struct plan *ret)
 {
 	struct costs c;
+	struct block_sums b;
 	double best = INFINITY;
-	int64_t start_ms = 0, slot_ms = s->grid->step_ms;
+	int64_t start_ms = 0, slot_ms = s->grid->step_ms, at = t->start_min_ms;
 	int zone = 0;
 
 	costs_init(&c, s, t, arena);
-	for (int64_t at = t->start_min_ms; at <= t->latest_start_ms; at += slot_ms) {
+	block_sums_init(&b, &c.slots, at, t->length_ms);
+	for (int64_t later = 0; at <= t->latest_start_ms && b.from + later < c.view.n; later++, at += slot_ms) {
 		for (int z = 0; z < t->job->n_zones; z++) {
-			double v = at < signals_end_ms(s->grid) ? slot_sums_cost(&c.sums[z], at, at + t->length_ms)
-								: INFINITY;
+			double v = block_cost(&c.sums[z], &b, later);
 
 			/* Sums differ in the last bits; a later window has to be better by more. */
 			if (!(v < best - 1e-12 * fabs(best)) && !(v < INFINITY && best == INFINITY))

@@ -118,10 +118,17 @@ static bool is_late(void *arg)
 	return cpu_ms() > *(const double *)arg;
 }
 
+/* There is no bound (-INFINITY) before the first step. */
+static bool is_close(const struct joint *j)
+{
+	double bound = joint_bound(j);
+
+	return !joint_without_room(j) && bound > -INFINITY && joint_objective(j) - bound <= CLOSE_ENOUGH * fabs(bound);
+}
+
 static void improve(struct joint *j, double until_ms)
 {
-	while (!is_late(&until_ms) &&
-	       (joint_without_room(j) || joint_objective(j) - joint_bound(j) > CLOSE_ENOUGH * fabs(joint_bound(j))))
+	while (!is_late(&until_ms) && !is_close(j))
 		joint_improve(j, 1, is_late, &until_ms);
 }
 

@@ -4,6 +4,7 @@
  * that region. Prints the gap between plan and bound after the time given (CPU time of this thread).
  *
  *	joint_bench                                the standard lines
+ *	joint_bench fortnight                      100,000 jobs over 14 days of half-hours
  *	joint_bench --dump DIR JOBS PERCENT SEED   one instance, its plan and its linear programme as files, for
  * joint_lp.py
  */
@@ -16,11 +17,13 @@
 
 #define REGIONS 18
 #define SLOTS 96
+#define FORTNIGHT_SLOTS 672
 #define SLOT_HOURS 0.5
 #define INSTANCES 5
 
 struct instance {
-	int32_t carbon[REGIONS][SLOTS];
+	int slots;
+	int32_t carbon[REGIONS][FORTNIGHT_SLOTS];
 	struct planner_region regions[REGIONS];
 	struct planner_signals signals;
 	size_t n;
@@ -31,7 +34,7 @@ struct instance {
 	struct planner_round round;
 	struct joint_row rows[REGIONS];
 	int16_t ids[REGIONS];
-	int64_t capacity[REGIONS][SLOTS];
+	int64_t capacity[REGIONS][FORTNIGHT_SLOTS];
 };
 
 static double cpu_ms(void)
@@ -57,7 +60,7 @@ static void fill_signals(struct instance *w, uint64_t *seed)
 	for (int r = 0; r < REGIONS; r++) {
 		double base = 60 + 240 * rand_unit(seed);
 
-		for (int i = 0; i < SLOTS; i++) {
+		for (int i = 0; i < w->slots; i++) {
 			double day = sin((i + 2 * r) * 2 * M_PI / 48);
 
 			w->carbon[r][i] = (int32_t)(1000 * fmax(5, base * (1 + 0.4 * day) + 12 * rand_normal(seed)));
@@ -66,14 +69,15 @@ static void fill_signals(struct instance *w, uint64_t *seed)
 		w->ids[r] = (int16_t)r;
 	}
 	w->signals = (struct planner_signals){
-		.slot_ms = SLOT_MS, .n_slots = SLOTS, .regions = w->regions, .n_regions = REGIONS
+		.slot_ms = SLOT_MS, .n_slots = w->slots, .regions = w->regions, .n_regions = REGIONS
 	};
 }
 
-/* 1 to 12 h, arriving over a day, 4 to 16 h of slack, at home and in an eighth of the other regions. */
+/* 1 to 12 h, arriving over a day (or the days but the last), 4 to 16 h of slack, at home and in an eighth of the other
+ * regions. */
 static void fill_job(struct instance *w, size_t q, uint64_t *seed)
 {
-	int64_t duration = 2 + below(seed, 22), arrival = below(seed, 48), slack = 8 + below(seed, 24);
+	int64_t duration = 2 + below(seed, 22), arrival = below(seed, w->slots - 48), slack = 8 + below(seed, 24);
 	int home = (int)below(seed, REGIONS), n = 0;
 	struct planner_job *job = &w->jobs[q].job;
 
@@ -84,7 +88,7 @@ static void fill_job(struct instance *w, size_t q, uint64_t *seed)
 	}
 	*job = (struct planner_job){ .id = "j",
 				     .earliest_ms = arrival * SLOT_MS,
-				     .latest_start_ms = MIN(arrival + slack, SLOTS - duration) * SLOT_MS,
+				     .latest_start_ms = MIN(arrival + slack, w->slots - duration) * SLOT_MS,
 				     .duration_ms = duration * SLOT_MS,
 				     .power_milliwatts = 1000000 * (1 + below(seed, 10)),
 				     .weight_carbon = 1,
@@ -99,8 +103,9 @@ static void fill_job(struct instance *w, size_t q, uint64_t *seed)
 static void limit_to(struct instance *w, int percent)
 {
 	struct joint *free_plan = joint_new(&w->round, w->jobs, w->n, NULL, 0, 1, NULL);
-	int64_t load[REGIONS][SLOTS] = { { 0 } };
+	static int64_t load[REGIONS][FORTNIGHT_SLOTS];
 
+	memset(load, 0, sizeof(load));
 	for (size_t q = 0; q < w->n; q++) {
 		struct joint_start s = joint_start(free_plan, q);
 
@@ -110,20 +115,21 @@ static void limit_to(struct instance *w, int percent)
 	for (int r = 0; r < REGIONS; r++) {
 		int64_t peak = 0;
 
-		for (int i = 0; i < SLOTS; i++)
+		for (int i = 0; i < w->slots; i++)
 			peak = MAX(peak, load[r][i]);
-		for (int i = 0; i < SLOTS; i++)
+		for (int i = 0; i < w->slots; i++)
 			w->capacity[r][i] = peak * percent / 100;
 		w->rows[r] = (struct joint_row){ JOINT_POWER, &w->ids[r], 1, w->capacity[r] };
 	}
 	joint_free(free_plan);
 }
 
-static struct instance *instance_new(size_t n, int percent, uint64_t seed)
+static struct instance *instance_new(size_t n, int slots, int percent, uint64_t seed)
 {
 	struct instance *w = xcalloc(1, sizeof(*w));
 
 	w->n = n;
+	w->slots = slots;
 	w->jobs = xcalloc(n, sizeof(*w->jobs));
 	w->plain = xcalloc(n, sizeof(*w->plain));
 	w->allowed = xcalloc(n, sizeof(*w->allowed));
@@ -170,7 +176,7 @@ static void run(size_t n, double ms, int percent, const char *limit)
 	int measured = 0, discarded = 0;
 
 	for (uint64_t seed = 1; measured < INSTANCES && discarded < INSTANCES; seed++) {
-		struct instance *w = instance_new(n, percent, seed);
+		struct instance *w = instance_new(n, SLOTS, percent, seed);
 		double first;
 		struct joint *j = solve(w, ms, &first);
 
@@ -269,7 +275,7 @@ static void write_model(const char *dir, const struct instance *w)
 
 static void dump(const char *dir, size_t n, int percent, uint64_t seed)
 {
-	struct instance *w = instance_new(n, percent, seed);
+	struct instance *w = instance_new(n, SLOTS, percent, seed);
 	double first, begin = cpu_ms(), ms = n <= 1000 ? 100 : 1000;
 	struct joint *j = solve(w, ms, &first);
 	_cleanup_file_ FILE *plan = open_in(dir, "plan.csv"), *limits = open_in(dir, "C.csv");
@@ -303,12 +309,52 @@ static void dump(const char *dir, size_t n, int percent, uint64_t seed)
 	instance_free(w);
 }
 
+static double resident_mb(void)
+{
+	long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (!f || fscanf(f, "%*s %ld", &pages) != 1)
+		pages = 0;
+	if (f)
+		(void)fclose(f);
+	return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1048576;
+}
+
+/* As large as it gets: the gap after so much time, and what one more job costs then. */
+static void run_fortnight(void)
+{
+	static const double after_ms[] = { 1000, 4000, 16000 };
+	struct instance *w = instance_new(JOINT_MAX_JOBS, FORTNIGHT_SLOTS, 90, 1);
+	double begin = cpu_ms(), deadline, first_ms, add_ms;
+	struct joint *j;
+
+	j = joint_new(&w->round, w->jobs, w->n - 1, w->rows, REGIONS, 1, NULL);
+	first_ms = cpu_ms() - begin;
+	printf("bench planner-joint-%zu slots=%d capacity_pct=90 first_plan_ms=%.0f", w->n, w->slots, first_ms);
+	for (size_t i = 0; i < ARRAY_LEN(after_ms); i++) {
+		deadline = begin + after_ms[i];
+		joint_improve(j, INT32_MAX, is_late, &deadline);
+		printf(" gap_%.0fs_pct=%.3f", after_ms[i] / 1000, gap_percent(j));
+	}
+	begin = cpu_ms();
+	joint_add(j, &w->jobs[w->n - 1]);
+	add_ms = cpu_ms() - begin;
+	printf(" without_room=%zu one_more_ms=%.2f rss_mb=%.0f\n", joint_without_room(j), add_ms, resident_mb());
+	joint_free(j);
+	instance_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	static const int percents[] = { 60, 90, 110 };
 
 	if (argc == 6 && !strcmp(argv[1], "--dump")) {
 		dump(argv[2], strtoul(argv[3], NULL, 10), (int)strtol(argv[4], NULL, 10), strtoul(argv[5], NULL, 10));
+		return 0;
+	}
+	if (argc == 2 && !strcmp(argv[1], "fortnight")) {
+		run_fortnight();
 		return 0;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(percents); i++) {

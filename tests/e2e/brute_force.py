@@ -279,6 +279,7 @@ class Job:
     weights: Mapping[str, float]
     limits: Mapping[str, tuple[float, bool]]  # signal: value, hard?
     critical: bool
+    pauses: int = 0  # at most; read for jobs that stay at home, in whole half hours, without more to ask of a pause
 
     @property
     def spread(self) -> int:
@@ -329,11 +330,42 @@ def read_job(obj: Object, nodes: Iterable[Object], clock: Clock) -> Job:
         weights={**DEFAULT_WEIGHTS, **spec.get("weights", {})},
         limits=limits,
         critical=spec.get("urgency") == "Critical",
+        pauses=read_pauses(spec),
     )
+
+
+def read_pauses(spec: Object) -> int:
+    """A part of a run lasts a slot at least whatever minRunSeconds says."""
+    interrupt = spec.get("interrupt")
+    if interrupt is None:
+        return 0
+    assert set(interrupt) <= {"minRunSeconds", "maxInterruptions"} and interrupt.get("minRunSeconds", 1800) <= 1800
+    assert "relocate" not in spec and "limits" not in spec and spec["expectedDurationSeconds"] % 1800 == 0
+    return int(interrupt.get("maxInterruptions", 4))
 
 
 # --------------------------------------------------------------------------------------------
 # Contracts 3
+
+
+def compositions(total: int, parts: int) -> Iterator[list[int]]:
+    """All ways to write total as so many positive numbers."""
+    if parts == 1:
+        yield [total]
+        return
+    for head in range(1, total - parts + 2):
+        for rest in compositions(total - head, parts - 1):
+            yield [head, *rest]
+
+
+def gaps_within(total: int, parts: int, least: int = 0) -> Iterator[list[int]]:
+    """Slots to wait before each part, all but the first at least one, together at most so many."""
+    if parts == 0:
+        yield []
+        return
+    for gap in range(least, total - (parts - 1) + 1):
+        for rest in gaps_within(total - gap, parts - 1, 1):
+            yield [gap, *rest]
 
 
 def integral(column: Column, start: int, end: int, stand_in: float | None = None) -> float | None:
@@ -374,6 +406,7 @@ class Round:
     limits: Mapping[str, tuple[int, bool]]  # region: watts, hard?
     reserved: list[tuple[str, int, int, int]] = field(default_factory=list)  # region, start, end, watts
     scales: dict[str, float] = field(default_factory=dict)
+    costs: dict[tuple[int, int], float] = field(default_factory=dict)
 
     def scale(self, signal: str) -> float:
         """Mean |value| over the horizon in all regions that the round plans for."""
@@ -428,6 +461,50 @@ class Round:
         if job.latest is not None and job.latest > job.earliest:
             value += job.weights["delay"] / total * (start - job.earliest) / (job.latest - job.earliest)
         return value
+
+    def parts_objective(self, job: Job, parts: Sequence[tuple[int, int]]) -> float:
+        """The same of a run with pauses, all of it at home; every resumption takes as much as a minute of the run."""
+        weight, total = job.weights, sum(job.weights.values())
+
+        def cost(start: int, end: int) -> float:
+            if (start, end) in self.costs:  # of the one job of the decision that the round is made for
+                return self.costs[start, end]
+            value = 0.0
+            for signal, name in (("carbon", "carbon"), ("price", "cost")):
+                stand_in = None if signal == "carbon" else self.stand_in(job, job.home, signal)
+                known = integral(self.columns[job.home][signal], start, end, stand_in)
+                if known is not None and self.scale(signal) > 0:
+                    value += weight[name] / total * known / job.duration / self.scale(signal)
+            self.costs[start, end] = value
+            return value
+
+        assert job.latest is not None and weight["renewable"] == 0
+        resumed = sum(max(cost(s, s + SLOT), 0) * 60_000 / SLOT for s, _ in parts[1:])
+        late = parts[-1][1] - job.earliest - job.duration
+        delay = weight["delay"] / total * late / (job.latest - job.earliest)
+        return sum(cost(start, end) for start, end in parts) + resumed + delay
+
+    def least_in_parts(self, job: Job) -> float:
+        """Of all runs with so many pauses or fewer, from border to border."""
+        assert job.latest is not None
+        first = slot_of(max(self.now, job.earliest) + SLOT - 1)
+        last = (job.latest + job.duration - first) // SLOT
+        whole = job.duration // SLOT
+
+        def at(slot: int) -> int:
+            return first + slot * SLOT
+
+        best = float("inf")
+        for parts in range(1, min(job.pauses + 1, whole) + 1):
+            for lengths in compositions(whole, parts):
+                for gaps in gaps_within(last - whole, parts):
+                    plan, slot = [], 0
+                    for gap, length in zip(gaps, lengths, strict=True):
+                        slot += gap
+                        plan.append((at(slot), at(slot + length)))
+                        slot += length
+                    best = min(best, self.parts_objective(job, plan))
+        return best
 
     def fits(self, job: Job, region: str, start: int, *, hard_only: bool = False) -> bool:
         """Does a run that starts there keep the job's limits and the region's power limit?"""
@@ -538,6 +615,7 @@ class Decision:
     start: int
     earlier: tuple[str, int] | None
     noise: float
+    segments: list[tuple[int, int]] = field(default_factory=list)  # of a plan with pauses: starts and ends
 
     def __str__(self) -> str:
         if self.region is None:
@@ -553,6 +631,11 @@ class Log:
     issued: dict[int, dict[str, tuple[int | None, int | None]]]  # now: region: carbon's, price's
 
 
+def read_segments(text: str) -> list[tuple[int, int]]:
+    parts = [part.split(",") for part in text.split(";") if part]
+    return [(int(start), int(end)) for _, start, end, _ in parts]
+
+
 def read_log(lines: Iterable[str]) -> Log:
     decisions: list[Decision] = []
     issued: dict[int, dict[str, tuple[int | None, int | None]]] = {}
@@ -565,7 +648,8 @@ def read_log(lines: Iterable[str]) -> Log:
             earlier = (entry["earlier_region"], entry["earlier_start_ms"]) if entry.get("earlier_region") else None
             region = entry.get("region") or None
             decisions.append(
-                Decision(entry["job"], entry["now_ms"], region, entry["start_ms"], earlier, entry["noise"])
+                Decision(entry["job"], entry["now_ms"], region, entry["start_ms"], earlier, entry["noise"],
+                         read_segments(entry.get("segments", "")))
             )
         elif entry.get("msg") == "round":
             issued[entry["now_ms"]] = {}
@@ -617,6 +701,8 @@ class Replay:
         if earlier is None:
             return self.standing_plan(key, now, before=False) is not None
         ended = self.ended(key)
+        if self.jobs[key].pauses:  # what is left of it is planned to its end
+            return ended is None or ended > now
         if earlier.region is None:
             return ended is None or ended > now
         return earlier.start > now
@@ -693,11 +779,38 @@ class Replay:
             noise = [this.noise(job) for this in rounds]
             if not min(noise) * (1 - ABOUT) <= decision.noise <= max(noise) * (1 + ABOUT):
                 yield f"{decision.job} at {to_text(decision.now)}: noise {decision.noise}, brute force {noise}"
+            if job.pauses:
+                if not any(self.agrees_in_parts(this, job, decision) for this in rounds):
+                    yield f"{decision.job} at {to_text(decision.now)}: the operator's {decision} is not the least"
+                continue
             right = [this.choose(job, decision.earlier) for this in rounds]
             if any(self.agrees(decision, choices) for choices in right):
                 continue
             wanted = " or ".join(f"{c.region} {to_text(c.start)}" for c in right[0]) or "no start"
             yield f"{decision.job} at {to_text(decision.now)}: the operator chose {decision}, brute force {wanted}"
+
+    def agrees_in_parts(self, this: Round, job: Job, decision: Decision) -> bool:
+        """The least of all runs with pauses, or the plan before it (else at once) for less than the noise. Of a job
+        that has begun, only what lies ahead is chosen: that is for the tests of the planner."""
+        assert job.latest is not None
+        before = self.standing_plan(job.key, decision.now, before=True)
+        begun = max(job.earliest, decision.now) if before is None else self.parts_of(job, before)[0][0]
+        if decision.now > begun:
+            return True
+        at_once = [(max(job.earliest, decision.now), max(job.earliest, decision.now) + job.duration)]
+        stood = this.parts_objective(job, at_once if before is None else self.parts_of(job, before))
+        least, noise = this.least_in_parts(job), this.noise(job)
+        chosen = this.parts_objective(job, self.parts_of(job, decision))
+        if abs(stood - least - noise) <= NEARLY:
+            return min(abs(chosen - least), abs(chosen - stood)) <= NEARLY
+        return abs(chosen - (least if stood - least > noise else stood)) <= NEARLY
+
+    @staticmethod
+    def parts_of(job: Job, decision: Decision) -> list[tuple[int, int]]:
+        """A block is compared at the border that its start was spread from."""
+        at = decision.start - job.spread
+        at = at if at % SLOT == 0 else decision.start
+        return decision.segments or [(at, at + job.duration)]
 
     @staticmethod
     def agrees(decision: Decision, choices: Sequence[Choice]) -> bool:

@@ -122,7 +122,9 @@ def test_one_job_each_and_never_late(demo: Played) -> None:
     for write in writes:
         if write["verb"] == "patch" and write["responseObject"]["spec"].get("suspend") is False:
             name = write["objectRef"]["name"]
-            assert name not in released, f"{name} was released twice"
+            if name in released:  # after a pause
+                assert name == "catalogue-refresh", f"{name} was released twice"
+                continue
             real = to_ms(write["requestReceivedTimestamp"]) / 1000
             released[name] = origin + (real - origin) * clock["factor"]
     assert set(released) == set(demo.jobs) - {"render-trailer"}
@@ -167,7 +169,11 @@ def test_every_choice_equals_the_brute_force(demo: Played) -> None:
     for name, job in demo.jobs.items():
         last = replay.standing_plan(f"demo/{name}", 2**62, before=True)
         segments = job["status"].get("plan", {}).get("segments") or []
-        assert [s["region"] for s in segments] == ([last.region] if last and last.region else [])
+        assert {s["region"] for s in segments} == ({last.region} if last and last.region else set())
+        if last and last.segments:
+            assert [(to_ms(s["startTime"]), to_ms(s["endTime"])) for s in segments] == [
+                (s // 1000 * 1000, e // 1000 * 1000) for s, e in last.segments
+            ]
 
 
 WRONG_CHAINS = {
@@ -219,7 +225,7 @@ def test_what_was_fetched_is_in_the_database(demo: Played) -> None:
         metrics = {name for (name,) in db.execute("SELECT DISTINCT metric FROM latest_grid_conditions")}
     assert {"carbonintensity-gb", "octopus-agile", "elexon", "neso", "pv-live", "fuel-mix"} <= called
     assert issues["carbonintensity-gb"] > 20 and issues["neso"] > 20
-    assert {"demand", "wind", "solar", "wholesale"} <= metrics
+    assert {"demand", "wind", "solar", "wholesale", "stress", "mix-wind"} <= metrics
 
 
 @pytest.mark.parametrize("after", [3.0, 22.0], ids=["while-starting", "in-mid-story"])

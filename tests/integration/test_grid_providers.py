@@ -89,7 +89,8 @@ def test_understood(
     more: dict[str, str],
     least: int,
 ) -> None:
-    answers = ask(programs, replay(*started(10)), provider, path, metric, zone, more)
+    # More than a day ago: some ask for the day before, which at any hour of today must have been recorded.
+    answers = ask(programs, replay(*started(26)), provider, path, metric, zone, more)
     assert answers and all(a["result"] == "ok" for a in answers), [(a["id"], a.get("error")) for a in answers]
     # Edges of steps and spans, and Elexon's dead leg; nothing else is amiss.
     assert {reason for a in answers for reason in a["dropped"]} <= {"step", "span", "dead"}

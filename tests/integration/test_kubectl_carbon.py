@@ -9,6 +9,7 @@ import json
 import lzma
 import os
 import random
+import re
 import signal
 import sqlite3
 import stat
@@ -67,38 +68,37 @@ def test_tables(
     clock = fresh_clock()
     now = clock.now()
     set_region(api, "london", now, [200, 100, 50, *[300] * 93], [241_300, -10_000, *[250_000] * 94])
-    try:
-        read_api = start_read_api(programs, cluster, operator_kubeconfig, workdir, clock, tls=True)
-        reader(api, cluster, "me", role="loadshift-view")
-        where = (
-            "--kubeconfig", cluster.kubeconfig_for_account(api.namespace, "me"),
-            "--server", read_api.url, "--certificate-authority", cluster.certificates.ca,
-        )  # fmt: skip
+    read_api = start_read_api(programs, cluster, operator_kubeconfig, workdir, clock, tls=True)
+    reader(api, cluster, "me", role="loadshift-view")
+    where = (
+        "--kubeconfig", cluster.kubeconfig_for_account(api.namespace, "me"),
+        "--server", read_api.url, "--certificate-authority", cluster.certificates.ca,
+    )  # fmt: skip
 
-        header, row = carbon(programs, "regions", *where).splitlines()
-        assert header.split() == "NAME CARBON NOW PRICE NOW RENEWABLE STRESS KNOWN UNTIL FRESH".split()
-        assert row.startswith("london   ") and " g/kWh" in row and " p/kWh" in row, row
-        text = carbon(programs, "forecast", "london", "--hours", "2", *where)
-        assert "cleanest: " in text and "cheapest: " in text and "#" in text and "FROM" in text, text
-        table = text[text.index("FROM") :].splitlines()
-        assert len(table) == 5 and all(line[4] == "-" for line in table[1:]), text
-        document = json.loads(carbon(programs, "forecast", "london", "-o", "json", *where))
-        assert document["name"] == "london"
-        assert "carbonintensity-gb" in carbon(programs, "data", "freshness", *where)
-        providers = carbon(programs, "data", "providers", *where)
-        assert "octopus-agile" in providers and "LICENCE" in providers
-        status = carbon(programs, "data", "status", *where)
-        assert status.startswith("database: sqlite, ") and "carbon_intensity" in status
-        assert carbon(programs, "jobs", *where).startswith("NAMESPACE")
-        assert "SAVED CARBON" in carbon(programs, "statistics", "-n", api.namespace, *where)
+    header, row = carbon(programs, "regions", *where).splitlines()
+    assert header.split() == "NAME CARBON NOW PRICE NOW RENEWABLE STRESS KNOWN UNTIL FRESH".split()
+    assert row.startswith("london   ") and " g/kWh" in row and " p/kWh" in row, row
+    text = carbon(programs, "forecast", "london", "--hours", "2", *where)
+    assert re.search(r"^cleanest: \S+Z, (200|100|50|300) g/kWh$", text, re.MULTILINE), text
+    assert re.search(r"^cheapest: \S+Z, -?\d+\.\d\d p/kWh$", text, re.MULTILINE) and "#" in text, text
+    assert text.count("data: ") == 2, text  # of carbon and of the price
+    table = text[text.index("FROM") :].splitlines()
+    assert len(table) == 5 and all(line[4] == "-" for line in table[1:]), text
+    document = json.loads(carbon(programs, "forecast", "london", "-o", "json", *where))
+    assert document["name"] == "london"
+    assert "carbonintensity-gb" in carbon(programs, "data", "freshness", *where)
+    providers = carbon(programs, "data", "providers", *where)
+    assert "octopus-agile" in providers and "LICENCE" in providers
+    status = carbon(programs, "data", "status", *where)
+    assert status.startswith("database: sqlite, ") and "carbon_intensity" in status
+    assert carbon(programs, "jobs", *where).startswith("NAMESPACE")
+    assert "SAVED CARBON" in carbon(programs, "statistics", "-n", api.namespace, *where)
 
-        assert "no GridRegion nowhere" in refused(programs, "forecast", "nowhere", *where, code=1)
-        cluster.token(api.namespace, "nobody")
-        nobody = ("--kubeconfig", cluster.kubeconfig_for_account(api.namespace, "nobody"), *where[2:])
-        assert "may not list" in refused(programs, "regions", *nobody, code=1)
-        assert "certificate" in refused(programs, "regions", *where[:4], code=1)
-    finally:
-        api.delete("gridregions", "london")
+    assert "no GridRegion nowhere" in refused(programs, "forecast", "nowhere", *where, code=1)
+    cluster.token(api.namespace, "nobody")
+    nobody = ("--kubeconfig", cluster.kubeconfig_for_account(api.namespace, "nobody"), *where[2:])
+    assert "may not list" in refused(programs, "regions", *nobody, code=1)
+    assert "certificate" in refused(programs, "regions", *where[:4], code=1)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_tables(
     [
         ([], ("name a command",)),
         (["frobnicate"], ("frobnicate",)),
-        (["data"], ('"data"',)),
+        (["data"], ('"data"', '"data freshness"')),
         (["regions", "london"], ("takes no argument",)),
         (["forecast"], ("forecast london",)),
         (["forecast", "../../etc"], ("not the name of a region",)),

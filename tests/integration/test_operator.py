@@ -281,7 +281,6 @@ def test_power_limit_is_shared(api: Api, clock: VirtualClock, operator: Callable
     ]
     a, b = sorted((parse_time(p["segments"][0]["startTime"]), parse_time(p["segments"][0]["endTime"])) for p in plans)
     assert a[1] <= b[0]
-    set_region(api, "london", clock.now(), [300] * 48, powerLimit=None)
 
 
 def test_user_suspends_and_resumes(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
@@ -454,3 +453,36 @@ def test_changed_template_is_told(api: Api, clock: VirtualClock, operator: Calla
     )
     assert condition(caj, "Accepted")["status"] == "True"
     assert api.get("jobs", "changed")["spec"]["backoffLimit"] == 0
+
+
+def test_a_new_object_is_not_asked_for(
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
+) -> None:
+    """Its Job is made from what the watch brought, byte for byte what a read would have given."""
+    regions(api, clock, london=[300] * 20 + [5] * 4 + [300] * 20)
+    template = job_template()
+    arguments = ["<a href='&'>", "caf\u00e9 \u2028 \U0001f331", "tab\tquote\"\\"]
+    template["spec"]["template"]["spec"]["containers"][0]["args"] = arguments
+    wanted = {"expectedDurationSeconds": 1800, "maxDelaySeconds": 20 * 3600}
+    api.create(carbon_aware_job("older-than-the-leader", template, **wanted))
+    operator()
+    api.wait("carbonawarejobs", "older-than-the-leader", lambda c: state(c) == "Deferred", what="is deferred")
+    # The operator serves a moment before it knows what is new.
+    names = [f"new-{i}" for i in range(4)]
+    for name in names:
+        api.create(carbon_aware_job(name, template, **wanted))
+        api.wait("carbonawarejobs", name, lambda c: state(c) == "Deferred", what="is deferred")
+    last = names[-1]
+
+    def reads(name: str) -> int:
+        asked = audit.events(resource="carbonawarejobs", namespace=api.namespace, agent="loadshift/")
+        return len([e for e in asked if e["verb"] == "get" and e["objectRef"].get("name") == name])
+
+    assert reads("older-than-the-leader") > 0
+    assert reads(last) == 0
+    assert api.get("jobs", last)["spec"]["template"]["spec"]["containers"][0]["args"] == arguments
+    # An edit of something else: the template is read and compared, and it is the one that the Job was made from.
+    api.patch("carbonawarejobs", last, {"spec": {"expectedDurationSeconds": 3600}})
+    caj = api.wait("carbonawarejobs", last, lambda c: c["status"]["observedGeneration"] == 2, what="sees the edit")
+    assert reads(last) == 1
+    assert condition(caj, "Accepted")["reason"] == "Accepted"

@@ -98,6 +98,10 @@ def test_bad_combinations(programs: ProcessRunner, tmp_path: Path) -> None:
     refused(programs, *base, "--context", "y", code=2, words=("contexts", '"y"'))
     refused(programs, *base, "--lease-duration", "5s", "--lease-renew-deadline", "10s", code=2,
             words=("lease", "duration", "renew"))  # fmt: skip
+    # A read API on all addresses speaks TLS, unless plain http is said to be meant.
+    for more in ((), ("--read-api-address", "192.0.2.1"), ("--read-api-address", "0.0.0.0")):
+        refused(programs, *base, "--read-api-enabled", *more, code=2, words=("tls.cert", "readApi.plain", "127.0.0.1"))
+    refused(programs, *base, "--tls-cert", "x", code=2, words=("tls.key", "both"))
     refused(programs, *base, "--metrics-address", "192.0.2.1", code=1, words=("metrics", "192.0.2.1"))
 
 

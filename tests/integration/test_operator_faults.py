@@ -231,8 +231,10 @@ def test_data_go_stale_while_a_job_waits(
     api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
 ) -> None:
     """The providers die: what was planned on good data stands no longer than the data; the latest start always does."""
+    good = [300] * 3 + [20] * 2 + [300] * 60
+    london(api, clock, good)  # that there is a region must be known before the jobs are
     operator("--max-forecast-age", "15m")  # 3.75 real seconds; looked at again every slot, that is 7.5
-    london(api, clock, [300] * 3 + [20] * 2 + [300] * 60)
+    london(api, clock, good)
     api.create(waiting("run-now", 25, clock, limits=None))
     api.create(waiting("wait", 25, clock, limits=None, onNoData="RunAtLatestStart"))
     for name in ("run-now", "wait"):

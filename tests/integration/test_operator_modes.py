@@ -154,5 +154,4 @@ def test_a_plan_on_paper_takes_no_power(api: Api, clock: VirtualClock, operator:
         caj = acting.wait("carbonawarejobs", "real", lambda c: state(c) == "Deferred", what="is deferred")
         assert 24 <= (parse_time(caj["status"]["plan"]["segments"][0]["startTime"]) - first) / 1800 < 24.5
     finally:
-        set_region(api, region, clock.now(), [300] * 48, powerLimit=None)
         api.delete("namespaces", acting.namespace)

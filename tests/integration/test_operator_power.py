@@ -92,22 +92,19 @@ def test_a_blocked_start_gives_its_power_back(
         "powerWattsPerPod": 1000,
         "homeRegion": "london",
     }
-    try:
-        api.create(carbon_aware_job("blocked", template, **kilowatt))
-        api.wait("jobs", "blocked", lambda j: j["spec"]["suspend"] is False, what="is released")
-        api.create(carbon_aware_job("early", **kilowatt))
-        caj = api.wait("carbonawarejobs", "early", state, what="is planned")
-        assert state(caj) == "Deferred", "the other one holds the power"
-        api.delete("carbonawarejobs", "early")
-        running.kill()
-        released = clock.now() - 660 * clock.factor
-        api.patch("carbonawarejobs", "blocked", {"status": {"releasedTime": rfc3339(released)}}, subresource="status")
-        running.start()
-        caj = api.wait_condition("carbonawarejobs", "blocked", "StartBlocked")
-        assert condition(caj, "StartBlocked")["reason"] == "Unschedulable"
-        applied = clock.now()
-        api.create(carbon_aware_job("next", **kilowatt))
-        caj = api.wait_condition("carbonawarejobs", "next", "Complete")
-        assert parse_time(caj["status"]["plan"]["segments"][0]["startTime"]) < applied + 5 * clock.factor
-    finally:
-        set_region(api, "london", clock.now(), [300] * 48, powerLimit=None)
+    api.create(carbon_aware_job("blocked", template, **kilowatt))
+    api.wait("jobs", "blocked", lambda j: j["spec"]["suspend"] is False, what="is released")
+    api.create(carbon_aware_job("early", **kilowatt))
+    caj = api.wait("carbonawarejobs", "early", state, what="is planned")
+    assert state(caj) == "Deferred", "the other one holds the power"
+    api.delete("carbonawarejobs", "early")
+    running.kill()
+    released = clock.now() - 660 * clock.factor
+    api.patch("carbonawarejobs", "blocked", {"status": {"releasedTime": rfc3339(released)}}, subresource="status")
+    running.start()
+    caj = api.wait_condition("carbonawarejobs", "blocked", "StartBlocked")
+    assert condition(caj, "StartBlocked")["reason"] == "Unschedulable"
+    applied = clock.now()
+    api.create(carbon_aware_job("next", **kilowatt))
+    caj = api.wait_condition("carbonawarejobs", "next", "Complete")
+    assert parse_time(caj["status"]["plan"]["segments"][0]["startTime"]) < applied + 5 * clock.factor

@@ -352,12 +352,12 @@ static void invented_figures_do_no_harm(void **state)
 	two_regions(&london, &wales);
 	status.n_runs = 3;
 	for (int i = 0; i < 3; i++)
-		status.runs[i] = (struct caj_run){ "london",
-						   "job-1",
-						   at("1970-01-01T00:00:00Z"),
-						   i ? at("9999-12-31T00:00:00Z") : TIME_NONE,
-						   INT32_MAX,
-						   { true, true, true, INT64_MAX, INT64_MAX, INT64_MIN } };
+		status.runs[i] = (struct caj_run){ .region = "london",
+						   .job_uid = "job-1",
+						   .start_ms = at("1970-01-01T00:00:00Z"),
+						   .end_ms = i ? at("9999-12-31T00:00:00Z") : TIME_NONE,
+						   .pods = INT32_MAX,
+						   .figures = { true, true, true, INT64_MAX, INT64_MAX, INT64_MIN } };
 	account_again(&view, &status, at(NOW), &fixture.arena, &a);
 	assert_int_equal(a.total.energy_milliwatt_hours, INT64_MAX);
 	while (account_merge_last(status.runs, &status.n_runs))

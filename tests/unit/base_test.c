@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "base/alloc.h"
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -97,6 +98,18 @@ static void str_numbers(void **state)
 		assert_true(d == strtod(good_doubles[k], NULL));
 	}
 	assert_true(str_to_double(str_of("1234", 2), &d) && d == 12);
+	/* Short decimals are not left to strtod(): the same bits all the same. */
+	for (int k = 0; k < 20000; k++) {
+		uint64_t seed = (uint64_t)k, digits = rand_next(&seed) >> (rand_next(&seed) % 64);
+		int places = (int)(rand_next(&seed) % 18);
+		_cleanup_free_ char *text = xasprintf("%s%" PRIu64 ".%0*" PRIu64, k % 3 ? "" : "-", digits % 100000,
+						      places, digits / 100000 % (places < 15 ? 1000 : 1000000));
+
+		if (places > 0) {
+			assert_true(str_to_double(str_from(text), &d));
+			assert_true(d == strtod(text, NULL) && signbit(d) == signbit(strtod(text, NULL)));
+		}
+	}
 }
 
 /* The slow and obvious way: decode, and look whether encoding gives the same bytes. */

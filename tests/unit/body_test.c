@@ -255,6 +255,9 @@ static cJSON *child(cJSON *parent, const char *part)
 	return cJSON_GetArrayItem(parent, (int)i);
 }
 
+/* Of a patch: the API server refuses all of it then. */
+static bool test_failed;
+
 /* RFC 6902, as far as we use it. A parent that is not there fails, as it does at the API server. */
 static void apply_op(cJSON *doc, const cJSON *op)
 {
@@ -263,7 +266,7 @@ static void apply_op(cJSON *doc, const cJSON *op)
 	cJSON *value = cJSON_Duplicate(cJSON_GetObjectItem(op, "value"), true), *parent = doc;
 	char part[256];
 
-	assert_non_null(value);
+	assert_true(value || strcmp(name, "remove") == 0);
 	for (next_part(&path, part); *path; next_part(&path, part)) {
 		parent = child(parent, part);
 		assert_non_null(parent);
@@ -271,6 +274,16 @@ static void apply_op(cJSON *doc, const cJSON *op)
 	if (strcmp(part, "-") == 0 && cJSON_IsArray(parent)) {
 		assert_string_equal(name, "add");
 		assert_true(cJSON_AddItemToArray(parent, value));
+		return;
+	}
+	if (strcmp(name, "test") == 0) {
+		test_failed |= !cJSON_Compare(child(parent, part), value, true);
+		cJSON_Delete(value);
+		return;
+	}
+	if (strcmp(name, "remove") == 0) {
+		assert_non_null(child(parent, part));
+		cJSON_Delete(cJSON_DetachItemViaPointer(parent, child(parent, part)));
 		return;
 	}
 	assert_true(cJSON_IsObject(parent));
@@ -321,7 +334,8 @@ static const char *release(const char *job, const struct plan_affinity *a)
 {
 	_cleanup_(buf_release) struct buf patch = BUF_INIT(256 * 1024);
 
-	body_release_job(job_of(parsed(&job_type, job)), a, at("2023-02-09T04:00:00Z"), &patch);
+	struct body_release r = { .released_ms = at("2023-02-09T04:00:00Z"), .affinity = a };
+	body_release_job(job_of(parsed(&job_type, job)), &r, &patch);
 	assert_non_null(strstr(buf_cstr(&patch),
 			       "{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"20\"}"));
 	return patched(job, &patch);
@@ -481,6 +495,143 @@ static void the_status_carries_version_and_uid(void **state)
 	assert_null(strstr(buf_cstr(&out), "\"spec\""));
 }
 
+/* ---- pause, resume, move, scale ---- */
+
+static const char *sent_to(const char *job, const char *region, const struct plan_affinity *a, int32_t parallelism)
+{
+	_cleanup_(buf_release) struct buf patch = BUF_INIT(256 * 1024);
+	struct body_release r = { at("2023-02-09T04:00:00Z"), a, region, parallelism };
+
+	test_failed = false;
+	body_release_job(job_of(parsed(&job_type, job)), &r, &patch);
+	return patched(job, &patch);
+}
+
+static bool moves(const char *job, const char *region, const struct plan_affinity *a)
+{
+	return body_moves(job_of(parsed(&job_type, job)), &(struct body_release){ .affinity = a, .region = region });
+}
+
+/* The spec, without an empty list of preferences, which means what none means. */
+static char *essence(const char *job)
+{
+	static const char *const path[] = { "spec", "template", "spec", "affinity", "nodeAffinity" };
+	cJSON *doc = cJSON_Parse(job), *at_affinity = doc;
+
+	for (size_t i = 0; i < ARRAY_LEN(path); i++)
+		at_affinity = cJSON_GetObjectItem(at_affinity, path[i]);
+	if (cJSON_GetArraySize(cJSON_GetObjectItem(at_affinity, "preferredDuringSchedulingIgnoredDuringExecution")) ==
+	    0)
+		cJSON_DeleteItemFromObject(at_affinity, "preferredDuringSchedulingIgnoredDuringExecution");
+	char *text = cJSON_PrintUnformatted(cJSON_GetObjectItem(doc, "spec"));
+	cJSON_Delete(doc);
+	return text;
+}
+
+/* Own affinities of users, which a move must leave as they were. */
+static const char *const own[] = {
+	JOB("\"x\":1", ""),
+	JOB("\"affinity\":{\"podAffinity\":{\"p\":1}}", ""),
+	JOB("\"affinity\":{\"nodeAffinity\":{\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":"
+	    "["
+	    "{\"matchExpressions\":[" OTHER_EXPRESSION "]},{\"matchFields\":[]}]},"
+	    "\"preferredDuringSchedulingIgnoredDuringExecution\":[{\"weight\":1,\"preference\":{\"matchExpressions\":"
+	    "[" OTHER_EXPRESSION "]}}]}}",
+	    ""),
+};
+
+static void a_move_leaves_what_a_first_release_there_would_have_made(void **state)
+{
+	static const char *const ELSEWHERE[] = { "l" };
+	struct plan_affinity wales[] = { affinity(false), affinity(true) },
+			     london[] = { affinity(false), affinity(true) };
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		london[i].planned = ELSEWHERE;
+		london[i].n_planned = 1;
+	}
+	/* Also from preferred to required, and back: a power limit may come and go. */
+	for (size_t i = 0; i < ARRAY_LEN(own) * 4; i++) {
+		const struct plan_affinity *from = &wales[i & 1], *to = &london[i >> 1 & 1];
+		const char *first = sent_to(own[i / 4], "wales", from, 0);
+
+		assert_false(moves(own[i / 4], "london", to));
+		assert_false(moves(first, "wales", from));
+		assert_true(moves(first, "london", to));
+		const char *moved = sent_to(first, "london", to, 0);
+		assert_false(test_failed);
+		assert_non_null(strstr(moved, "\"loadshift.io/placed\":\"london "));
+		char *is = essence(moved), *direct = essence(sent_to(own[i / 4], "london", to, 0));
+		assert_string_equal(is, direct);
+		free(is);
+		free(direct);
+		/* And back again. */
+		assert_true(moves(moved, "wales", from));
+		assert_non_null(strstr(sent_to(moved, "wales", from, 0), "\"loadshift.io/placed\":\"wales "));
+		assert_false(test_failed);
+	}
+}
+
+static void a_move_takes_away_nothing_that_others_added(void **state)
+{
+	struct plan_affinity a = affinity(false);
+	const char *first = sent_to(own[2], "wales", &a, 0);
+	cJSON *doc = cJSON_Parse(first), *terms;
+
+	(void)state;
+	terms = cJSON_GetObjectItem(doc, "spec");
+	static const char *const path[] = { "template",
+					    "spec",
+					    "affinity",
+					    "nodeAffinity",
+					    "requiredDuringSchedulingIgnoredDuringExecution",
+					    "nodeSelectorTerms" };
+	for (size_t i = 0; i < ARRAY_LEN(path); i++)
+		terms = cJSON_GetObjectItem(terms, path[i]);
+	cJSON *list = cJSON_GetObjectItem(cJSON_GetArrayItem(terms, 1), "matchExpressions");
+	cJSON_AddItemToArray(list, cJSON_Parse(OTHER_EXPRESSION));
+	char *text = cJSON_PrintUnformatted(doc);
+	(void)sent_to(text, "london", &a, 0);
+	assert_true(test_failed);
+	free(text);
+	cJSON_Delete(doc);
+}
+
+static void a_pause_marks_and_suspends_and_keeps_the_rest_of_the_deadline(void **state)
+{
+	static const char running[] = "{" JOB_META ",\"spec\":{\"suspend\":false,\"activeDeadlineSeconds\":900}}";
+	_cleanup_(buf_release) struct buf patch = BUF_INIT(64 * 1024), plain = BUF_INIT(64 * 1024);
+	const struct job *job = job_of(parsed(&job_type, running));
+
+	(void)state;
+	assert_int_equal(job->active_deadline_ms, 900 * SECOND_MS);
+	body_pause_job(job, at("2023-02-09T05:00:00Z"), 300, &patch);
+	assert_string_equal(patched(running, &patch),
+			    "{\"metadata\":{\"name\":\"train\",\"annotations\":{\"loadshift.io/weights\":\"w\","
+			    "\"loadshift.io/paused\":\"2023-02-09T05:00:00Z\"},\"resourceVersion\":\"20\"},"
+			    "\"spec\":{\"activeDeadlineSeconds\":300,\"suspend\":true}}");
+	body_pause_job(job, at("2023-02-09T05:00:00Z"), 0, &plain);
+	assert_null(strstr(buf_cstr(&plain), "activeDeadlineSeconds"));
+	assert_non_null(strstr(buf_cstr(&plain),
+			       "{\"op\":\"replace\",\"path\":\"/metadata/resourceVersion\",\"value\":\"20\"}"));
+}
+
+static void the_number_of_pods_is_set_and_remembered(void **state)
+{
+	static const char job[] = "{" JOB_META ",\"spec\":{\"suspend\":true,\"parallelism\":4}}";
+	_cleanup_(buf_release) struct buf patch = BUF_INIT(64 * 1024);
+
+	(void)state;
+	body_scale_job(job_of(parsed(&job_type, job)), 2, &patch);
+	const char *scaled = patched(job, &patch);
+	assert_non_null(strstr(scaled, "\"parallelism\":2"));
+	assert_non_null(strstr(scaled, "\"loadshift.io/parallelism\":\"2\""));
+	assert_non_null(strstr(scaled, "\"suspend\":true"));
+	assert_non_null(strstr(sent_to(job, NULL, NULL, 3), "\"loadshift.io/parallelism\":\"3\""));
+	assert_null(strstr(sent_to(job, NULL, NULL, 0), "loadshift.io/parallelism"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -502,6 +653,10 @@ int main(void)
 		TEST(without_a_common_label_only_the_extender_is_told),
 		TEST(suspend_and_ttl_are_single_fields_with_a_version),
 		TEST(the_status_carries_version_and_uid),
+		TEST(a_move_leaves_what_a_first_release_there_would_have_made),
+		TEST(a_move_takes_away_nothing_that_others_added),
+		TEST(a_pause_marks_and_suspends_and_keeps_the_rest_of_the_deadline),
+		TEST(the_number_of_pods_is_set_and_remembered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

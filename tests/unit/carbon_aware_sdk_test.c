@@ -12,13 +12,14 @@ enum what { FORECAST, PAST };
 static void test_fixtures(void **state)
 {
 	static const struct provider_case cases[] = {
-		{ DIR "forecasts_current_uksouth.synthetic.json", "uksouth", FORECAST, DAY, 4, NULL, ERR_NONE },
-		{ DIR "forecasts_current_uksouth.synthetic.json", "UKSouth", FORECAST, DAY, 4, NULL, ERR_NONE },
-		{ DIR "forecasts_current_uksouth.synthetic.json", "eastus", FORECAST, DAY, 0, "none of 1",
-		  ERR_INVALID },
+		{ DIR "forecasts_current_uksouth.synthetic.json", "uksouth", FORECAST, DAY, .points = 4 },
+		{ DIR "forecasts_current_uksouth.synthetic.json", "UKSouth", FORECAST, DAY, .points = 4 },
+		{ DIR "forecasts_current_uksouth.synthetic.json", "eastus", FORECAST, DAY,
+		  .dropped = { [GRID_DROP_ZONE] = 1 }, .code = ERR_INVALID, .reason = "none of 1" },
 		/* One row of five minutes: too little of its half hour. */
-		{ DIR "emissions_bylocation.synthetic.json", "eastus", PAST, DAY, 0, NULL, ERR_NONE },
-		{ DIR "http400_source_not_configured.json", "uksouth", FORECAST, DAY, 0, "not a list", ERR_INVALID },
+		{ DIR "emissions_bylocation.synthetic.json", "eastus", PAST, DAY, .dropped = { [GRID_DROP_STEP] = 1 } },
+		{ DIR "http400_source_not_configured.json", "uksouth", FORECAST, DAY, .code = ERR_INVALID,
+		  .reason = "not a list" },
 	};
 	struct grid_env env = { .base_url = BASE };
 
@@ -42,7 +43,7 @@ static void test_points(void **state)
 									      "1") "," E("05:30:00", "0",
 											 "1") "," E("06:00:00", "30",
 												    "\"high\"") ",7]";
-	static const struct provider_case c = { NULL, "eastus", PAST, DAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "eastus", PAST, DAY, .points = 0 };
 	struct grid_env env = { .base_url = BASE };
 	struct error err = ERROR_INIT;
 	struct grid_answer a;
@@ -92,7 +93,7 @@ static void test_plan_and_basis(void **state)
 /* The same figure at every hour, in bounds, without a request to anybody. */
 static void test_static_factors(void **state)
 {
-	static const struct provider_case c = { NULL, "GB", 0, DAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "GB", 0, DAY, .points = 0 };
 	const struct grid_target targets[] = { { GRID_CARBON, "GB", NULL },
 					       { GRID_CARBON, "ATLANTIS", NULL },
 					       { GRID_PRICE, "GB", NULL } };

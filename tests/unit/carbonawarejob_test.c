@@ -69,7 +69,11 @@ static void has_defaults(void **state)
 	assert_int_equal(caj->status.latest_start_ms, TIME_NONE);
 	assert_int_equal(caj->status.estimated_start_ms, TIME_NONE);
 	assert_int_equal(caj->status.released_ms, TIME_NONE);
+	assert_int_equal(caj->status.paused_ms, TIME_NONE);
+	assert_false(caj->status.ledger.begun);
+	assert_int_equal(caj->status.ledger.since_ms, TIME_NONE);
 	assert_null(caj->status.home);
+	assert_false(s->interrupt.set || s->scale.set);
 	done(caj);
 }
 
@@ -117,6 +121,37 @@ static void reads_every_field(void **state)
 	done(caj);
 }
 
+static void reads_interrupt_and_scale(void **state)
+{
+	const struct carbonawarejob *caj = decode(SPEC(",\"interrupt\":{},\"scale\":{\"maxParallelism\":3}"));
+	const struct caj_spec *s = &caj->spec;
+
+	(void)state;
+	assert_null(caj->bad_spec);
+	assert_true(s->interrupt.set && s->scale.set);
+	assert_int_equal(s->interrupt.min_run_ms, 30 * MINUTE_MS);
+	assert_int_equal(s->interrupt.checkpoint_ms, 0);
+	assert_int_equal(s->interrupt.restart_milliwatt_hours, 0);
+	assert_int_equal(s->interrupt.max_interruptions, 4);
+	assert_int_equal(s->scale.min, 1);
+	assert_int_equal(s->scale.max, 3);
+	assert_int_equal(s->scale.n_speedup, 0);
+	done(caj);
+	caj = decode(SPEC(",\"interrupt\":{\"minRunSeconds\":0,\"checkpointSeconds\":90,\"restartWattHours\":2.5,"
+			  "\"maxInterruptions\":15},\"scale\":{\"minParallelism\":2,\"maxParallelism\":3,"
+			  "\"speedup\":[1,1.9,2.7]}"));
+	s = &caj->spec;
+	assert_null(caj->bad_spec);
+	assert_int_equal(s->interrupt.min_run_ms, 0);
+	assert_int_equal(s->interrupt.checkpoint_ms, 90 * SECOND_MS);
+	assert_int_equal(s->interrupt.restart_milliwatt_hours, 2500);
+	assert_int_equal(s->interrupt.max_interruptions, 15);
+	assert_int_equal(s->scale.min, 2);
+	assert_int_equal(s->scale.n_speedup, 3);
+	assert_int_equal(s->scale.speedup_permille[2], 2700);
+	done(caj);
+}
+
 static void reads_finish_by(void **state)
 {
 	static const struct {
@@ -156,9 +191,31 @@ static void reads_finish_by(void **state)
 #define NO_CONTAINERS "spec.jobTemplate.spec: must be a batch/v1 JobSpec: template.spec.containers is missing"
 #define LONG_NAME "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
 
+#define SPEEDUP_FIX                                                                                                    \
+	"spec.scale.speedup: must list 2 rising numbers up to 64, one for each parallelism from 1 to maxParallelism, " \
+	"such as 1, 1.9; leave it out where pods add up"
+
 static const struct {
 	const char *json, *complaint;
 } bad_specs[] = {
+	{ SPEC(",\"interrupt\":true"), "spec.interrupt: must be an object" },
+	{ SPEC(",\"interrupt\":{\"maxInterruptions\":16}"),
+	  "spec.interrupt.maxInterruptions: must be a whole number from 1 to 15" },
+	{ SPEC(",\"interrupt\":{\"minRunSeconds\":-1}"),
+	  "spec.interrupt.minRunSeconds: must be a whole number from 0 to 604800" },
+	{ SPEC(",\"interrupt\":{\"checkpointSeconds\":\"1\"}"),
+	  "spec.interrupt.checkpointSeconds: must be a whole number from 0 to 86400" },
+	{ SPEC(",\"interrupt\":{\"restartWattHours\":\"2\"}"),
+	  "spec.interrupt.restartWattHours: must be a number from 0 to 1000000, such as 2.5" },
+	{ SPEC(",\"scale\":{}"), "spec.scale.maxParallelism: is missing; say with how many pods it may run at most" },
+	{ SPEC(",\"scale\":{\"maxParallelism\":65}"),
+	  "spec.scale.maxParallelism: must be a whole number from 1 to 64" },
+	{ SPEC(",\"scale\":{\"minParallelism\":3,\"maxParallelism\":2}"),
+	  "spec.scale.minParallelism: must not be greater than maxParallelism; lower it or raise that" },
+	{ SPEC(",\"scale\":{\"maxParallelism\":2,\"speedup\":[1]}"), SPEEDUP_FIX },
+	{ SPEC(",\"scale\":{\"maxParallelism\":2,\"speedup\":[1,1]}"), SPEEDUP_FIX },
+	{ SPEC(",\"scale\":{\"maxParallelism\":2,\"speedup\":[1,65]}"), SPEEDUP_FIX },
+	{ SPEC(",\"scale\":{\"maxParallelism\":2,\"speedup\":{}}"), SPEEDUP_FIX },
 	{ "{\"metadata\":{\"name\":\"x\"}}", "spec: must be an object with a jobTemplate" },
 	{ WITH_SPEC("[1]"), "spec: must be an object with a jobTemplate" },
 	{ WITH_SPEC("{}"), "spec.jobTemplate: is missing; put the Job's spec into spec.jobTemplate.spec" },
@@ -317,6 +374,9 @@ static const char full_status[] =
 	"\"estimatedStartTime\":\"2026-03-01T02:00:00Z\",\"explanation\":\"waits for wind \\\"now\\\"\","
 	"\"options\":[{\"region\":\"yorkshire\",\"startTime\":\"2026-03-01T02:00:00Z\",\"expected\":{\"cost\":\"1\"}}],"
 	"\"jobRef\":{\"cluster\":\"\",\"name\":\"x\",\"uid\":\"u\"},\"releasedTime\":\"2026-03-01T02:00:01Z\","
+	"\"pausedTime\":\"2026-03-01T01:00:00Z\",\"progress\":{\"workSeconds\":1800,\"sinceTime\":"
+	"\"2026-03-01T02:00:02Z\",\"region\":\"yorkshire\",\"parallelism\":2,\"interruptions\":1,\"moves\":1,"
+	"\"inPlace\":true},"
 	"\"runs\":[{\"region\":\"yorkshire\",\"jobUID\":\"u\",\"startTime\":\"2026-03-01T02:00:02Z\","
 	"\"endTime\":\"2026-03-01T03:00:00Z\",\"pods\":2,\"energyMilliWattHours\":699000,\"carbonMilligrams\":"
 	"9007199254740991,"
@@ -366,6 +426,9 @@ static void status_comes_back_as_it_was(void **state)
 	assert_int_equal(s->savings->place.cost_micros, -1);
 	assert_false(s->savings->forecast_error.carbon_known || s->savings->forecast_error.cost_known);
 	assert_string_equal(s->saved_carbon, "~412 g");
+	assert_int_equal(s->paused_ms, at("2026-03-01T01:00:00Z"));
+	assert_true(s->ledger.begun && s->ledger.in_place);
+	assert_int_equal(s->ledger.work_ms, 30 * MINUTE_MS);
 	encode(s, &text);
 	assert_string_equal(buf_cstr(&text), full_status);
 	done(caj);
@@ -412,6 +475,7 @@ static void odd_status_is_not_set(void **state)
 		"{\"plan\":{\"expected\":{\"cost\":\"1\"}}}",
 		"{\"baseline\":{\"rule\":\"r\"},\"options\":[{},1],\"runs\":[{\"region\":\"a\"}]}",
 		"{\"deadlineTime\":\"\",\"home\":5,\"planID\":\"\",\"jobRef\":{\"uid\":\"u\"},\"conditions\":[{}]}",
+		"{\"progress\":7,\"pausedTime\":\"soon\"}",
 		"{\"observedGeneration\":\"3\",\"planID\":\"" LONG_NAME "\",\"saved\":{\"carbon\":\"" LONG_NAME "\"}}",
 	};
 	_cleanup_(buf_release) struct buf text = BUF_INIT(65536);
@@ -475,6 +539,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(has_defaults),
 		cmocka_unit_test(reads_every_field),
+		cmocka_unit_test(reads_interrupt_and_scale),
 		cmocka_unit_test(reads_finish_by),
 		cmocka_unit_test(names_the_bad_field_and_the_fix),
 		cmocka_unit_test(takes_null_for_absent),

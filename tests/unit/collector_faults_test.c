@@ -29,7 +29,7 @@ struct world {
 	atomic_bool down, throttled, elsewhere, other_time, gap, refuse;
 	atomic_int requests, issues, logins, token; /* token: which one is right */
 	/* What the sink got. */
-	atomic_int samples, moments, vintages, attempts, leaked;
+	atomic_int samples, moments, vintages, attempts, leaked, stresses, stress;
 	/* What the history is asked. */
 	pthread_t reader;
 	atomic_bool reading;
@@ -141,6 +141,30 @@ static void answer_watttime(struct world *w, struct http_exchange *x, struct str
 	http_reply_take(x, 200, "application/json", &out);
 }
 
+/* Its packages cannot be looked up; the resource of the published id and its file are there. */
+static void answer_neso(struct world *w, struct http_exchange *x, struct str path)
+{
+	struct buf out = BUF_INIT(MAX_TEXT);
+	int64_t now = time_slot_floor(clock_now_ms(&w->clock), SLOT_MS);
+	char text[TIME_TEXT];
+
+	if (str_is(path, "/api/3/action/resource_show")) {
+		w->logins++;
+		http_reply(x, 200, "application/json",
+			   STR("{\"success\":true,\"result\":{\"name\":\"National Carbon Intensity Forecast\",\"url\":"
+			       "\"http://h/dataset/x/y.csv\",\"datastore_active\":false}}"));
+		return;
+	}
+	if (!str_is(path, "/dataset/x/y.csv")) {
+		http_reply(x, 500, "text/plain", STR("look-ups are out of order"));
+		return;
+	}
+	(void)buf_adds(&out, "datetime,actual,forecast,index\n");
+	for (int64_t ms = now; ms < now + 2 * DAY_MS; ms += SLOT_MS)
+		(void)buf_addf(&out, "%s,,%d,low\n", time_format(ms, text), carbon_at(ms));
+	http_reply_take(x, 200, "text/csv", &out);
+}
+
 static void handle(struct http_exchange *x, void *arg)
 {
 	struct world *w = arg;
@@ -161,6 +185,8 @@ static void handle(struct http_exchange *x, void *arg)
 		answer_carbon(w, x, str_has_suffix(path, STR("/fw48h")));
 	} else if (str_has_prefix(path, STR("/v3/")) || str_is(path, "/login")) {
 		answer_watttime(w, x, path);
+	} else if (str_has_prefix(path, STR("/api/3/")) || str_has_prefix(path, STR("/dataset/"))) {
+		answer_neso(w, x, path);
 	} else {
 		http_reply(x, 404, "text/plain", STR("no such path"));
 	}
@@ -176,8 +202,15 @@ static void sink_samples(void *arg, const struct grid_sample *samples, size_t n)
 {
 	struct world *w = arg;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		assert_true(samples[i].value != GRID_UNKNOWN && samples[i].duration_ms == SLOT_MS);
+		if (samples[i].metric != GRID_STRESS)
+			continue;
+		assert_string_equal(samples[i].zone, "r");
+		assert_string_equal(samples[i].provider, "generic");
+		w->stress = samples[i].value;
+		w->stresses++;
+	}
 	w->samples += (int)n;
 }
 
@@ -597,6 +630,54 @@ static void test_last_resorts(void **state)
 	stop(w);
 }
 
+static void read_nothing(void *arg, const char *provider, const char *zone, enum grid_metric metric, int64_t from_ms,
+			 int64_t to_ms, grid_past_fn done, void *done_arg)
+{
+	struct world *w = arg;
+
+	(void)provider, (void)zone, (void)metric, (void)from_ms, (void)to_ms;
+	w->issues++;
+	done(done_arg, NULL, 0, NULL);
+}
+
+/* A database without weeks of data has none a few minutes later either. */
+static void test_empty_history(void **state)
+{
+	static const char spec[] = "{\"carbon\":{\"chain\":[{\"provider\":\"hour-of-week\",\"zone\":"
+				   "\"carbonintensity-gb/national\"}]}}";
+	struct world *w = start("2026-05-06T09:10:00Z");
+	const struct grid_history_reader history = { .read = read_nothing, .arg = w };
+
+	(void)state;
+	w->options.history = &history;
+	collect(w, spec, NULL);
+	wait_trouble(w, "fewer than 3 weeks");
+	/* 20 minutes. */
+	pause_ms(5000);
+	assert_int_equal(w->issues, 1);
+	stop(w);
+}
+
+/* The look-up by name fails: the data come by id, and the attempt says why that was needed. */
+static void test_detour(void **state)
+{
+	struct world *w = start("2026-05-06T09:10:00Z");
+	const struct collector_status *s;
+	struct collector_view v;
+
+	(void)state;
+	collect(w, "{\"carbon\":{\"chain\":[{\"provider\":\"neso\",\"zone\":\"national\"}]}}", NULL);
+	v = wait_carbon(w, true);
+	assert_int_equal(grid_series_at(v.carbon.series, at("2026-05-07T09:00Z")),
+			 carbon_at(at("2026-05-07T09:00Z")) * 1000);
+	s = status_of(w, "neso");
+	assert_string_equal(s->attempts[0].result, "ok");
+	assert_non_null(strstr(s->attempts[0].reason, "500"));
+	assert_int_equal(w->logins, 1);
+	assert_int_equal(w->requests, 3);
+	stop(w);
+}
+
 /* A source of one's own as a feed of the area: stress comes of it, and the sink gets all there is. */
 static void test_feeds_and_sink(void **state)
 {
@@ -642,6 +723,12 @@ static void test_feeds_and_sink(void **state)
 	assert_true(w->samples >= 96 + 138);
 	assert_true(w->vintages >= 2);
 	assert_true(w->attempts >= 2);
+	/* Stress goes there too, once as long as it is the same: it is looked at every second, which is 4 minutes. */
+	for (int i = 0; i < 150 && w->stresses == 0; i++)
+		pause_ms(20);
+	assert_int_equal(w->stress, v.stress_permille);
+	pause_ms(2500);
+	assert_in_range(w->stresses, 1, 3);
 	stop(w);
 }
 
@@ -696,7 +783,8 @@ int main(void)
 		cmocka_unit_test(test_breaker),        cmocka_unit_test(test_elsewhere),
 		cmocka_unit_test(test_throttled),      cmocka_unit_test(test_gap),
 		cmocka_unit_test(test_last_resorts),   cmocka_unit_test(test_last_good),
-		cmocka_unit_test(test_feeds_and_sink),
+		cmocka_unit_test(test_feeds_and_sink), cmocka_unit_test(test_empty_history),
+		cmocka_unit_test(test_detour),
 	};
 
 	return cmocka_run_group_tests(tests, global_init, NULL);

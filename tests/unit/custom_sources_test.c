@@ -79,23 +79,34 @@ static void test_files(void **state)
 		const struct grid_provider *grid;
 		struct provider_case c;
 	} cases[] = {
-		{ &grid_generic, { GENERIC "nested_rows.synthetic.json", "nested", 0, MAY, 8, NULL, ERR_NONE } },
-		{ &grid_generic, { GENERIC "pairs_ms.synthetic.json", "pairs", 0, MAY, 4, NULL, ERR_NONE } },
 		{ &grid_generic,
-		  { GENERIC "pairs_ms.synthetic.json", "nested", 0, MAY, 0, "result.rows is no list", ERR_INVALID } },
-		{ &grid_generic, { GENERIC "wall_clock.synthetic.csv", "wall", 0, OCTOBER, 7, NULL, ERR_NONE } },
+		  { GENERIC "nested_rows.synthetic.json", "nested", 0, MAY, .points = 8,
+		    .dropped = { [GRID_DROP_MISSING] = 1, [GRID_DROP_TYPE] = 1 } } },
+		{ &grid_generic, { GENERIC "pairs_ms.synthetic.json", "pairs", 0, MAY, .points = 4 } },
 		{ &grid_generic,
-		  { GENERIC "wall_clock.synthetic.csv", "no-column", 0, OCTOBER, 0, "no column Start", ERR_INVALID } },
-		{ &grid_generic, { GENERIC "wall_clock.synthetic.csv", "pairs", 0, OCTOBER, 0, "", ERR_INVALID } },
+		  { GENERIC "pairs_ms.synthetic.json", "nested", 0, MAY, .code = ERR_INVALID,
+		    .reason = "result.rows is no list" } },
 		{ &grid_generic,
-		  { GENERIC "wall_clock.synthetic.csv", "gone", 0, OCTOBER, 0, "no source gone", ERR_INVALID } },
-		{ &grid_prometheus, { PROM "one_series.synthetic.json", "power", 0, MAY, 47, NULL, ERR_NONE } },
+		  { GENERIC "wall_clock.synthetic.csv", "wall", 0, OCTOBER, .points = 7,
+		    .dropped = { [GRID_DROP_MISSING] = 1, [GRID_DROP_TYPE] = 1 } } },
+		{ &grid_generic,
+		  { GENERIC "wall_clock.synthetic.csv", "no-column", 0, OCTOBER, .code = ERR_INVALID,
+		    .reason = "no column Start" } },
+		{ &grid_generic, { GENERIC "wall_clock.synthetic.csv", "pairs", 0, OCTOBER, .code = ERR_INVALID } },
+		{ &grid_generic,
+		  { GENERIC "wall_clock.synthetic.csv", "gone", 0, OCTOBER, .code = ERR_INVALID,
+		    .reason = "no source gone" } },
 		{ &grid_prometheus,
-		  { PROM "two_series.synthetic.json", "power", 0, MAY, 0, "gives 2 series", ERR_INVALID } },
+		  { PROM "one_series.synthetic.json", "power", 0, MAY, .points = 47,
+		    .dropped = { [GRID_DROP_MISSING] = 1, [GRID_DROP_TYPE] = 1 } } },
 		{ &grid_prometheus,
-		  { PROM "no_series.synthetic.json", "power", 0, MAY, 0, "no values", ERR_NOT_FOUND } },
+		  { PROM "two_series.synthetic.json", "power", 0, MAY, .code = ERR_INVALID,
+		    .reason = "gives 2 series" } },
 		{ &grid_prometheus,
-		  { PROM "error.synthetic.json", "power", 0, MAY, 0, "successful matrix", ERR_INVALID } },
+		  { PROM "no_series.synthetic.json", "power", 0, MAY, .code = ERR_NOT_FOUND, .reason = "no values" } },
+		{ &grid_prometheus,
+		  { PROM "error.synthetic.json", "power", 0, MAY, .code = ERR_INVALID,
+		    .reason = "successful matrix" } },
 	};
 
 	(void)state;
@@ -109,7 +120,7 @@ static void test_files(void **state)
 static struct grid_answer parse_file(const struct grid_provider *grid, const char *file, const char *zone,
 				     const char *from, const char *to, const char *now)
 {
-	const struct provider_case c = { file, zone, 0, from, to, now, 0, NULL, ERR_NONE };
+	const struct provider_case c = { file, zone, 0, from, to, now, .points = 0 };
 	_cleanup_(buf_release) struct buf body = BUF_INIT(FIXTURE_MAX);
 	struct grid_env env = env_now(now);
 	struct error err = ERROR_INIT;

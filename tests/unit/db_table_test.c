@@ -441,6 +441,121 @@ static int64_t put_node(struct fixture *f, const char *region, int64_t ready, in
 	return changed;
 }
 
+static uint64_t below(uint64_t *seed, uint64_t n)
+{
+	return rand_next(seed) % n;
+}
+
+/* A price of few keys: the market is text in the key, as the currency is outside. */
+static void price_row(struct db_value *v, int64_t zone, int64_t source, uint64_t *seed)
+{
+	static const char *const markets[] = { "tariff", "wholesale", "system" }, *const currencies[] = { "GBP",
+													  "E'\\,{\"" };
+	const struct db_value row[] = { DB_I64(zone),
+					DB_I64(source),
+					DB_CSTR(markets[below(seed, 3)]),
+					DB_I64(T0 + (int64_t)below(seed, 40) * SLOT_MS),
+					DB_I64(SLOT_MS),
+					DB_I64((int64_t)below(seed, 3)),
+					DB_I64(T0 + (int64_t)below(seed, 4)),
+					DB_I64(T0 + (int64_t)below(seed, 4)),
+					DB_I64(0),
+					DB_I64((int64_t)below(seed, 1000) - 500),
+					DB_CSTR(currencies[below(seed, 2)]) };
+
+	memcpy(v, row, sizeof(row));
+}
+
+/* Weather and vintages have NULLs and blobs. */
+static void weather_row(struct db_value *v, int64_t zone, int64_t source, uint64_t *seed)
+{
+	const struct db_value row[] = { DB_I64(zone),
+					DB_I64(source),
+					DB_I64(T0 + (int64_t)below(seed, 60) * SLOT_MS),
+					DB_I64(SLOT_MS),
+					DB_I64(0),
+					DB_I64(T0 + (int64_t)below(seed, 4)),
+					DB_I64(T0),
+					DB_I64(0),
+					below(seed, 2) ? DB_NULL : DB_I64((int64_t)below(seed, 9)),
+					DB_NULL,
+					DB_I64((int64_t)below(seed, 9)) };
+
+	memcpy(v, row, sizeof(row));
+}
+
+static void vintage_row(struct db_value *v, int64_t zone, int64_t source, uint64_t *seed)
+{
+	static const char blobs[] = "\0\1\377\\x'\"\n";
+	int64_t known = (int64_t)below(seed, 5);
+	const struct db_value row[] = { DB_I64(zone),
+					DB_I64(source),
+					DB_CSTR("carbon"),
+					DB_I64(500),
+					DB_I64(T0 + (int64_t)below(seed, 50) * SLOT_MS),
+					DB_I64(T0 + (int64_t)below(seed, 4)),
+					DB_I64(T0),
+					DB_I64(SLOT_MS),
+					DB_I64(5),
+					DB_I64(known),
+					DB_BLOB(str_of(blobs, 3 + below(seed, sizeof(blobs) - 3))) };
+
+	memcpy(v, row, sizeof(row));
+}
+
+/* A lot with repeated keys leaves what the same rows leave one by one, in their order, and counts the same. */
+static void a_lot_is_its_rows_in_order(void **state)
+{
+	static const struct {
+		const struct db_table *table;
+		void (*row)(struct db_value *v, int64_t zone, int64_t source, uint64_t *seed);
+		const char *dump;
+		int columns;
+	} cases[] = {
+		{ &db_price, price_row,
+		  "market, start_ms, kind, issued_ms, fetched_ms, price_micros_per_kwh, currency FROM price WHERE 1 = "
+		  "1",
+		  7 },
+		{ &db_weather, weather_row,
+		  "start_ms, issued_ms, temperature_millicelsius, solar_irradiance_mw_per_m2 FROM weather WHERE 1 = 1",
+		  4 },
+		{ &db_forecast_vintage, vintage_row,
+		  "issued_ms, n_known, fetched_ms, length(packed) FROM forecast_vintage WHERE 1 = 1", 4 },
+	};
+	enum { ROWS = 3000, MAX_WIDTH = 12 };
+	_cleanup_free_ struct db_value *lot = xcalloc((size_t)ROWS * MAX_WIDTH, sizeof(*lot));
+	struct fixture *f = *state;
+
+	migrated(f);
+	for (size_t k = 0; k < ARRAY_LEN(cases); k++) {
+		int64_t zones[] = { zone(f, "london"), zone(f, "yorkshire") }, changed[2] = { 0 }, n;
+		size_t width = db_table_width(cases[k].table);
+		char *dumps[2], sql[256];
+
+		for (int z = 0; z < 2; z++) {
+			uint64_t seed = 7 + k;
+
+			for (int i = 0; i < ROWS; i++)
+				cases[k].row(&lot[(size_t)i * width], zones[z], source(f, "lots"), &seed);
+			_cleanup_(db_tx_end) struct db_tx tx = { 0 };
+			OK(db_tx_begin(&tx, f->db, err));
+			for (int i = 0; i < (z ? ROWS : 1); i++) {
+				OK(db_upsert(f->db, cases[k].table, &lot[(size_t)i * width], z ? 1 : ROWS, &n, err));
+				changed[z] += n;
+			}
+			OK(db_tx_commit(&tx, err));
+			(void)snprintf(sql, sizeof(sql), "SELECT %s AND zone_id = %" PRId64 " ORDER BY 1, 2",
+				       cases[k].dump, zones[z]);
+			dumps[z] = dump(f->db, sql, cases[k].columns);
+		}
+		assert_string_equal(dumps[0], dumps[1]);
+		assert_true(strlen(dumps[0]) > 500);
+		assert_int_equal(changed[0], changed[1]);
+		free(dumps[0]);
+		free(dumps[1]);
+	}
+}
+
 static void first_seen_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -528,6 +643,23 @@ static void put_workload(struct fixture *f, const char *uid, struct db_value lat
 	OK(db_upsert(f->db, &db_workload, row, 1, NULL, err));
 }
 
+/* The share of wind in the mix, the power of wind, and the weather, all of one source. */
+static void put_wind(struct fixture *f)
+{
+	int64_t gb = zone(f, "gb"), id = source(f, "a");
+	const struct db_value at[] = { DB_I64(T0), DB_I64(SLOT_MS), DB_I64(0), DB_I64(T0), DB_I64(T0), DB_I64(0) };
+	const struct db_value mix[] = { DB_I64(gb), DB_I64(id), DB_CSTR("wind"), at[0], at[1],
+					at[2],      at[3],      at[4],           at[5], DB_I64(300) };
+	const struct db_value power[] = { DB_I64(gb), DB_I64(id), DB_CSTR("wind"), at[0], at[1],
+					  at[2],      at[3],      at[4],           at[5], DB_I64(9000) };
+	const struct db_value weather[] = { DB_I64(gb), DB_I64(id), at[0],   at[1],         at[2],  at[3],
+					    at[4],      at[5],      DB_NULL, DB_I64(12000), DB_NULL };
+
+	OK(db_upsert(f->db, &db_generation_mix, mix, 1, NULL, err));
+	OK(db_upsert(f->db, &db_signal, power, 1, NULL, err));
+	OK(db_upsert(f->db, &db_weather, weather, 1, NULL, err));
+}
+
 static void views_show_now(void **state)
 {
 	struct fixture *f = *state;
@@ -572,11 +704,15 @@ static void views_show_now(void **state)
 	      "SELECT uid, carbon_mg_per_kwh, price_micros_per_kwh FROM workload_optimisation_opportunities ORDER BY "
 	      "uid",
 	      3, "above-carbon 198000 200002\nabove-price 198000 200002\n");
+	put_wind(f);
 	DUMPS(f->db,
-	      "SELECT zone, metric, provider, value, kind FROM latest_grid_conditions ORDER BY zone, metric, provider",
-	      5,
-	      "london carbon a 198000 2\nlondon tariff tariffs 200002 0\nlondon wholesale tariffs 50000 0\n"
-	      "yorkshire carbon a 320000 2\nyorkshire carbon b 310000 1\n");
+	      "SELECT zone, metric, provider, value, unit, kind FROM latest_grid_conditions "
+	      "ORDER BY zone, metric, provider",
+	      6,
+	      "gb mix-wind a 300 permille 0\ngb wind a 9000 MW 0\ngb wind-speed a 12000 mm/s 0\n"
+	      "london carbon a 198000 mg/kWh 2\nlondon tariff tariffs 200002 micros/kWh 0\n"
+	      "london wholesale tariffs 50000 micros/kWh 0\nyorkshire carbon a 320000 mg/kWh 2\n"
+	      "yorkshire carbon b 310000 mg/kWh 1\n");
 }
 
 int main(void)
@@ -591,6 +727,7 @@ int main(void)
 		DB_TEST(zones_and_sources),
 		DB_TEST(the_better_sample_stays),
 		DB_TEST(the_fuller_vintage_stays),
+		DB_TEST(a_lot_is_its_rows_in_order),
 		DB_TEST(first_seen_stays),
 		DB_TEST(views_show_now),
 	};

@@ -194,8 +194,12 @@ static struct account an_account(bool final)
 		.known = true, .final = final, .carbon_source = "test", .cost_basis = "Shadow", .n_runs = 1
 	};
 
-	a.runs[0] = (struct caj_run){ "yorkshire",         "job-1", at(START),
-				      at(START) + HOUR_MS, 1,       { true, true, true, 1000000, 90000, 50000 } };
+	a.runs[0] = (struct caj_run){ .region = "yorkshire",
+				      .job_uid = "job-1",
+				      .start_ms = at(START),
+				      .end_ms = at(START) + HOUR_MS,
+				      .pods = 1,
+				      .figures = { true, true, true, 1000000, 90000, 50000 } };
 	a.total = a.runs[0].figures;
 	a.savings = (struct caj_savings){ .present = true, .total = { true, true, -12345678, 50000 } };
 	return a;

@@ -25,7 +25,15 @@ static inline void look(struct caj_observed *o, const struct carbonawarejob *caj
 			const char *now)
 {
 	*o = (struct caj_observed){
-		.now_ms = at(now), .caj = caj, .job = job, .can_plan = true, .job_finished_ms = TIME_NONE
+		.now_ms = at(now),
+		.caj = caj,
+		.job = job,
+		.can_plan = true,
+		.job_finished_ms = TIME_NONE,
+		.job_started_ms = TIME_NONE,
+		.job_suspended_ms = TIME_NONE,
+		.last_checkpoint_ms = TIME_NONE,
+		.pods = { .running_since_ms = TIME_NONE },
 	};
 	caj_timing(caj, at(SUBMITTED), TIME_NONE, &o->timing, &o->refusal);
 }

@@ -13,11 +13,20 @@ static void test_fixtures(void **state)
 {
 	static const struct provider_case cases[] = {
 		/* Three fuels, one of them null, are no mix: nothing is made up from them. */
-		{ "eia/fuel_type_CISO.synthetic.json", "CISO", GENERATION, DAY, 0, "none of 3", ERR_INVALID },
-		{ "eia/http403_bad_key.synthetic.json", "CISO", GENERATION, DAY, 0, "error object", ERR_INVALID },
-		{ OURS "generation_CISO.synthetic.json", "CISO", GENERATION, DAY, 8, NULL, ERR_NONE },
-		{ OURS "generation_CISO.synthetic.json", "PJM", GENERATION, DAY, 0, "none of 45", ERR_INVALID },
-		{ OURS "demand_CISO.synthetic.json", "CISO", DEMAND, DAY, 8, NULL, ERR_NONE },
+		{ "eia/fuel_type_CISO.synthetic.json", "CISO", GENERATION, DAY, .dropped = { [GRID_DROP_MISSING] = 2 },
+		  .code = ERR_INVALID, .reason = "none of 3" },
+		{ "eia/http403_bad_key.synthetic.json", "CISO", GENERATION, DAY, .code = ERR_INVALID,
+		  .reason = "error object" },
+		{ OURS "generation_CISO.synthetic.json", "CISO", GENERATION, DAY, .points = 24,
+		  .dropped = { [GRID_DROP_MISSING] = 3,
+			       [GRID_DROP_TYPE] = 1,
+			       [GRID_DROP_ZONE] = 1,
+			       [GRID_DROP_RANGE] = 1,
+			       [GRID_DROP_DUPLICATE] = 1 } },
+		{ OURS "generation_CISO.synthetic.json", "PJM", GENERATION, DAY,
+		  .dropped = { [GRID_DROP_MISSING] = 1, [GRID_DROP_ZONE] = 44 }, .code = ERR_INVALID,
+		  .reason = "none of 45" },
+		{ OURS "demand_CISO.synthetic.json", "CISO", DEMAND, DAY, .points = 8 },
 	};
 	struct grid_env env = { .base_url = BASE };
 
@@ -28,7 +37,7 @@ static void test_fixtures(void **state)
 
 static struct grid_answer parse_file(const char *file, int what)
 {
-	const struct provider_case c = { file, "CISO", what, DAY, 0, NULL, ERR_NONE };
+	const struct provider_case c = { file, "CISO", what, DAY, .points = 0 };
 	_cleanup_(buf_release) struct buf body = BUF_INIT(FIXTURE_MAX);
 	struct grid_env env = { .base_url = BASE };
 	struct error err = ERROR_INIT;

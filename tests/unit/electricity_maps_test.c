@@ -15,16 +15,17 @@ static struct grid_env env_now(const char *now)
 static void test_fixtures(void **state)
 {
 	static const struct provider_case cases[] = {
-		{ DIR "forecast_GB_24h.json", "GB", 0, DAY, 48, NULL, ERR_NONE },
-		{ DIR "forecast_GB_null_and_gap.json", "GB", 0, DAY, 44, NULL, ERR_NONE },
-		{ DIR "latest_GB_future_datetime_estimated.json", "GB", 0, DAY, 2, NULL, ERR_NONE },
-		{ DIR "http401_invalid_token.json", "GB", 0, DAY, 0, "error object", ERR_INVALID },
-		{ DIR "http404_no_route.json", "GB", 0, DAY, 0, "error object", ERR_INVALID },
-		{ DIR "no_recent_data.json", "GB", 0, DAY, 0, "error object", ERR_INVALID },
-		{ DIR "zones_with_access.json", "GB", 0, DAY, 0, "not about zone GB", ERR_INVALID },
-		{ DIR "forecast_GB_24h.json", "DE", 0, DAY, 0, "not about zone DE", ERR_INVALID },
-		{ DIR "forecast_GB_24h.json", "GB", 0, "2026-06-01T00:00Z", "2026-06-02T00:00Z", "2026-06-01T00:00Z", 0,
-		  "none of 24 values", ERR_INVALID },
+		{ DIR "forecast_GB_24h.json", "GB", 0, DAY, .points = 48 },
+		{ DIR "forecast_GB_null_and_gap.json", "GB", 0, DAY, .points = 44,
+		  .dropped = { [GRID_DROP_MISSING] = 1 } },
+		{ DIR "latest_GB_future_datetime_estimated.json", "GB", 0, DAY, .points = 2 },
+		{ DIR "http401_invalid_token.json", "GB", 0, DAY, .code = ERR_INVALID, .reason = "error object" },
+		{ DIR "http404_no_route.json", "GB", 0, DAY, .code = ERR_INVALID, .reason = "error object" },
+		{ DIR "no_recent_data.json", "GB", 0, DAY, .code = ERR_INVALID, .reason = "error object" },
+		{ DIR "zones_with_access.json", "GB", 0, DAY, .code = ERR_INVALID, .reason = "not about zone GB" },
+		{ DIR "forecast_GB_24h.json", "DE", 0, DAY, .code = ERR_INVALID, .reason = "not about zone DE" },
+		{ DIR "forecast_GB_24h.json", "GB", 0, "2026-06-01T00:00Z", "2026-06-02T00:00Z", "2026-06-01T00:00Z",
+		  .dropped = { [GRID_DROP_SPAN] = 48 }, .code = ERR_INVALID, .reason = "none of 24 values" },
 	};
 
 	(void)state;
@@ -52,7 +53,7 @@ static void test_points(void **state)
 		"{\"datetime\":\"2026-05-06T12:00:00.000Z\",\"carbonIntensity\":null},"
 		"{\"datetime\":\"2026-05-06T13:00:00.000Z\"},7,null]}";
 	static const struct provider_case c = {
-		NULL, "DE", 1, "2026-05-06T00:00Z", "2026-05-07T00:00Z", "2026-05-06T09:00Z", 0, NULL, ERR_NONE
+		NULL, "DE", 1, "2026-05-06T00:00Z", "2026-05-07T00:00Z", "2026-05-06T09:00Z", .points = 0
 	};
 	struct grid_env env = env_now(c.now);
 	struct error err = ERROR_INIT;
@@ -86,7 +87,7 @@ static void test_quarters(void **state)
 				   "{\"datetime\":\"2026-05-06T08:15:00Z\",\"carbonIntensity\":200},"
 				   "{\"datetime\":\"2026-05-06T08:30:00Z\",\"carbonIntensity\":300}]}";
 	static const struct provider_case c = {
-		NULL, "DE", 1, "2026-05-06T00:00Z", "2026-05-06T10:00Z", "2026-05-06T09:00Z", 0, NULL, ERR_NONE
+		NULL, "DE", 1, "2026-05-06T00:00Z", "2026-05-06T10:00Z", "2026-05-06T09:00Z", .points = 0
 	};
 	struct grid_env env = env_now(c.now);
 	struct error err = ERROR_INIT;
@@ -111,7 +112,7 @@ static void test_breakdown(void **state)
 		"{\"datetime\":\"2026-05-06T07:00:00.000Z\",\"renewablePercentage\":null,\"fossilFreePercentage\":101,"
 		"\"powerConsumptionBreakdown\":{\"wind\":1}},{\"datetime\":7}]}";
 	static const struct provider_case c = {
-		NULL, "DE", 2, "2026-05-06T00:00Z", "2026-05-06T10:00Z", "2026-05-06T09:00Z", 0, NULL, ERR_NONE
+		NULL, "DE", 2, "2026-05-06T00:00Z", "2026-05-06T10:00Z", "2026-05-06T09:00Z", .points = 0
 	};
 	struct grid_env env = env_now(c.now);
 	struct error err = ERROR_INIT;
@@ -153,7 +154,7 @@ static void test_odd_bodies(void **state)
 		{ "{\"zone\":\"DE\",\"emissionFactorType\":\"direct\",\"forecast\":[]}", "not lifecycle", ERR_INVALID },
 		{ "{\"zone\":\"DE\",\"temporalGranularity\":\"daily\",\"forecast\":[]}", "Granularity", ERR_INVALID },
 	};
-	static const struct provider_case c = { NULL, "DE", 0, DAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "DE", 0, DAY, .points = 0 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -174,7 +175,7 @@ static void test_issue_is_believable(void **state)
 	static const char *const issues[] = { "2026-05-06T09:00:01Z", "2036-01-01T00:00:00Z", "2026-05-01T00:00:00Z",
 					      "x" };
 	static const struct provider_case c = {
-		NULL, "DE", 0, "2026-05-06T00:00Z", "2026-05-07T00:00Z", "2026-05-06T09:00Z", 0, NULL, ERR_NONE
+		NULL, "DE", 0, "2026-05-06T00:00Z", "2026-05-07T00:00Z", "2026-05-06T09:00Z", .points = 0
 	};
 
 	(void)state;

@@ -26,9 +26,9 @@ static int tear_down(void **state)
 static void test_fixtures(void **state)
 {
 	static const struct provider_case cases[] = {
-		{ "energy-charts/price_DE-LU_15min.synthetic.json", "DE-LU", 0, DAY, 48, NULL, ERR_NONE },
-		{ "energy-charts/price_length_mismatch_and_null.synthetic.json", "DE-LU", 0, DAY, 0,
-		  "95 times and 96 prices", ERR_INVALID },
+		{ "energy-charts/price_DE-LU_15min.synthetic.json", "DE-LU", 0, DAY, .points = 48 },
+		{ "energy-charts/price_length_mismatch_and_null.synthetic.json", "DE-LU", 0, DAY, .code = ERR_INVALID,
+		  .reason = "95 times and 96 prices" },
 	};
 	struct grid_env env = { .base_url = BASE, .tz = berlin };
 
@@ -62,7 +62,7 @@ static void test_bodies(void **state)
 		{ BODY("[" T0 ",1778061600,1778062500,1778063400]", "[10,20,30,40]", "EUR/MWh"), NULL, ERR_NONE, 3 },
 		{ BODY("[" T0 "]", "[10]", "EUR/MWh"), "none of 1", ERR_INVALID, 0 },
 	};
-	static const struct provider_case c = { NULL, "DE-LU", 0, DAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "DE-LU", 0, DAY, .points = 0 };
 	struct grid_env env = { .base_url = BASE, .tz = berlin };
 
 	(void)state;

@@ -34,22 +34,30 @@ static int tear_down(void **state)
 static void test_fixtures(void **state)
 {
 	static const struct provider_case cases[] = {
-		{ "entsoe/a44_pt15m_a03_gaps.synthetic.xml", "BE", PRICES, DAY, 48, NULL, ERR_NONE },
-		{ "entsoe/a44_pt15m_a03_gaps.synthetic.xml", "10YBE----------2", PRICES, DAY, 48, NULL, ERR_NONE },
-		{ "entsoe/a44_pt15m_a03_gaps.synthetic.xml", "FR", PRICES, DAY, 0, "the zone asked for", ERR_INVALID },
-		{ "entsoe/acknowledgement_999.synthetic.xml", "GB", PRICES, DAY, 0, "999", ERR_NOT_FOUND },
+		{ "entsoe/a44_pt15m_a03_gaps.synthetic.xml", "BE", PRICES, DAY, .points = 48 },
+		{ "entsoe/a44_pt15m_a03_gaps.synthetic.xml", "10YBE----------2", PRICES, DAY, .points = 48 },
+		{ "entsoe/a44_pt15m_a03_gaps.synthetic.xml", "FR", PRICES, DAY, .code = ERR_INVALID,
+		  .reason = "the zone asked for" },
+		{ "entsoe/acknowledgement_999.synthetic.xml", "GB", PRICES, DAY, .code = ERR_NOT_FOUND,
+		  .reason = "999" },
 		/* Hours 1 to 4 of a day, not sparse: the rest is unknown. */
-		{ "entsoe/day_ahead_prices_gb.synthetic.xml", "GB", PRICES, JANUARY, 8, NULL, ERR_NONE },
-		{ OURS "a44_hours_then_quarters.synthetic.xml", "DE-LU", PRICES, DAY, 48, NULL, ERR_NONE },
-		{ OURS "a44_sequence_2_only.synthetic.xml", "DE-LU", PRICES, DAY, 0, "sequence 1", ERR_INVALID },
-		{ OURS "a44_other_zone.synthetic.xml", "DE-LU", PRICES, DAY, 0, "the zone asked for", ERR_INVALID },
-		{ OURS "a44_other_currency.synthetic.xml", "DE-LU", PRICES, DAY, 0, "in EUR", ERR_INVALID },
-		{ OURS "a44_doctype.synthetic.xml", "DE-LU", PRICES, DAY, 0, "document type declaration", ERR_INVALID },
-		{ OURS "a44_too_deep.synthetic.xml", "DE-LU", PRICES, DAY, 0, "too deeply", ERR_INVALID },
-		{ OURS "acknowledgement_other.synthetic.xml", "DE-LU", PRICES, DAY, 0, "refused", ERR_INVALID },
+		{ "entsoe/day_ahead_prices_gb.synthetic.xml", "GB", PRICES, JANUARY, .points = 8 },
+		{ OURS "a44_hours_then_quarters.synthetic.xml", "DE-LU", PRICES, DAY, .points = 48 },
+		{ OURS "a44_sequence_2_only.synthetic.xml", "DE-LU", PRICES, DAY, .code = ERR_INVALID,
+		  .reason = "sequence 1" },
+		{ OURS "a44_other_zone.synthetic.xml", "DE-LU", PRICES, DAY, .code = ERR_INVALID,
+		  .reason = "the zone asked for" },
+		{ OURS "a44_other_currency.synthetic.xml", "DE-LU", PRICES, DAY, .code = ERR_INVALID,
+		  .reason = "in EUR" },
+		{ OURS "a44_doctype.synthetic.xml", "DE-LU", PRICES, DAY, .code = ERR_INVALID,
+		  .reason = "document type declaration" },
+		{ OURS "a44_too_deep.synthetic.xml", "DE-LU", PRICES, DAY, .code = ERR_INVALID,
+		  .reason = "too deeply" },
+		{ OURS "acknowledgement_other.synthetic.xml", "DE-LU", PRICES, DAY, .code = ERR_INVALID,
+		  .reason = "refused" },
 		{ OURS "a75_mix.synthetic.xml", "DE-LU", MIX, "2026-05-05T00:00Z", "2026-05-06T00:00Z",
-		  "2026-05-06T00:00Z", 6, NULL, ERR_NONE },
-		{ OURS "a75_mix.synthetic.xml", "DE-LU", PRICES, DAY, 0, "EUR", ERR_INVALID },
+		  "2026-05-06T00:00Z", .points = 18, .dropped = { [GRID_DROP_MISSING] = 4 } },
+		{ OURS "a75_mix.synthetic.xml", "DE-LU", PRICES, DAY, .code = ERR_INVALID, .reason = "EUR" },
 	};
 
 	(void)state;
@@ -59,7 +67,7 @@ static void test_fixtures(void **state)
 
 static struct grid_answer parse_file(const char *file, const char *zone, int what, const char *from, const char *to)
 {
-	const struct provider_case c = { file, zone, what, from, to, "2026-05-06T09:05Z", 0, NULL, ERR_NONE };
+	const struct provider_case c = { file, zone, what, from, to, "2026-05-06T09:05Z", .points = 0 };
 	_cleanup_(buf_release) struct buf body = BUF_INIT(FIXTURE_MAX);
 	struct error err = ERROR_INIT;
 	struct grid_answer a;
@@ -165,7 +173,7 @@ static void test_broken_xml(void **state)
 		"<Publication_MarketDocument>&amp;&unknown;</Publication_MarketDocument>",
 		"<?xml version=\"1.0\" encoding=\"EBCDIC\"?><Publication_MarketDocument/>",
 	};
-	static const struct provider_case c = { NULL, "FR", PRICES, DAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "FR", PRICES, DAY, .points = 0 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
@@ -194,7 +202,7 @@ static void test_bounds(void **state)
 		"<Period><timeInterval><start>2026-05-05T22:00Z</start><end>2026-06-15T22:00Z</end>"
 		"</timeInterval><resolution>PT15M</resolution><Point><position>1</position>"
 		"<price.amount>9</price.amount></Point></Period>";
-	static const struct provider_case c = { NULL, "BE", PRICES, DAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "BE", PRICES, DAY, .points = 0 };
 	_cleanup_(buf_release) struct buf body = BUF_INIT(FIXTURE_MAX);
 	struct error err = ERROR_INIT;
 	struct grid_answer a;

@@ -54,6 +54,15 @@ static void random_world(struct world *w, uint64_t *seed, struct planner_job *jo
 	planner_round_init(&w->round, &w->signals, job, 1, &w->arena);
 }
 
+/* What a plan costs when it is looked at again is what it cost when it was made. */
+static void assert_cost(struct world *w, const struct planner_job *job, const struct flex *f, const struct flex_plan *p)
+{
+	double again = flex_cost(&w->round, job, f, p->segments, p->n_segments, &w->arena);
+
+	if (fabs(again - p->cost) >= 1e-9)
+		fail_msg("%f is %f when it is looked at again", p->cost, again);
+}
+
 static void test_a_block_costs_what_the_block_planner_says(void **state)
 {
 	struct world *w = *state;
@@ -88,6 +97,12 @@ static void test_a_block_costs_what_the_block_planner_says(void **state)
 		}
 		assert_true(flex_choose(&w->round, &job, &pauses, &w->arena, &paused));
 		assert_true(paused.cost <= block.cost + 1e-9);
+		assert_cost(w, &job, &none, &block);
+		assert_cost(w, &job, &pauses, &paused);
+		pauses.restart_milliwatt_hours = job.power_milliwatts / 60;
+		pauses.max_moves = 1;
+		assert_true(flex_choose(&w->round, &job, &pauses, &w->arena, &paused));
+		assert_cost(w, &job, &pauses, &paused);
 		for (int i = 0; i < paused.n_segments; i++)
 			assert_true(paused.segments[i].end_ms <=
 				    job.duration_ms +

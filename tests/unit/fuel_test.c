@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "base/alloc.h"
 #include "base/rand.h"
 #include "grid/fuel.h"
 
@@ -153,6 +154,98 @@ static void random_mixes(void **state)
 	}
 }
 
+/* Lifecycle factors (IPCC 2011) that Let's Wait Awhile (Middleware 2021) used for GB. */
+static const double published_factors[GRID_FUELS] = {
+	[FUEL_BIOMASS] = 18,     [FUEL_COAL] = 1001,     [FUEL_GAS] = 469,        [FUEL_OIL] = 840,
+	[FUEL_HYDRO] = 4,        [FUEL_NUCLEAR] = 16,    [FUEL_WIND] = 12,        [FUEL_SOLAR] = 46,
+	[FUEL_OTHER] = 770,      [FUEL_IMPORTS_FR] = 39, [FUEL_IMPORTS_BE] = 153, [FUEL_IMPORTS_NL] = 452,
+	[FUEL_IMPORTS_IE] = 348,
+};
+
+static FILE *open_recorded(const char *name)
+{
+	const char *shared = getenv("LOADSHIFT_SHARED");
+	_cleanup_free_ char *path = xasprintf("%s/data/lets-wait-awhile/%s", shared ? shared : "../shared", name);
+	_cleanup_free_ char *command = xasprintf("xz -dc '%s'", path);
+	FILE *f;
+
+	if (access(path, R_OK) != 0) {
+		print_message("skipped: there is no %s\n", path);
+		skip();
+	}
+	f = popen(command, "r");
+	assert_non_null(f);
+	return f;
+}
+
+static bool next_line(FILE *f, char line[512], struct str *ret)
+{
+	if (!fgets(line, 512, f))
+		return false;
+	*ret = str_trim(str_from(line));
+	return true;
+}
+
+/* What a column of the recorded mix is to Elexon or ENTSO-E. */
+static struct str fuel_of_column(struct str name)
+{
+	return str_is(name, "FR")   ? STR("INTFR")
+	       : str_is(name, "NL") ? STR("INTNED")
+	       : str_is(name, "IE") ? STR("INTIRL")
+	       : str_is(name, "BE") ? STR("INTNEM")
+				    : name;
+}
+
+static void mix_of_row(struct str header, struct str row, struct grid_fuel_mix *m)
+{
+	struct str name, value;
+	double mw;
+
+	*m = (struct grid_fuel_mix){ .mw = { 0 } };
+	(void)str_split(&header, ',', &name);
+	(void)str_split(&row, ',', &value);
+	while (str_split(&header, ',', &name) && str_split(&row, ',', &value)) {
+		bool known;
+
+		(void)grid_fuel_of(fuel_of_column(name), &known);
+		assert_true(known);
+		if (str_to_double(value, &mw))
+			assert_true(grid_mix_add(m, fuel_of_column(name), mw));
+	}
+}
+
+/* T14: a year of GB's generation by fuel, times the published factors, is the published carbon series. */
+static void recorded_mix_is_the_recorded_carbon(void **state)
+{
+	char lines[2][512], header_line[512];
+	FILE *mixes = open_recorded("gb_production.csv.xz"), *carbon = open_recorded("gb_ci.csv.xz");
+	struct str header, row, value, time, at;
+	int n = 0;
+
+	(void)state;
+	assert_true(next_line(mixes, header_line, &header) && next_line(carbon, lines[1], &value));
+	while (next_line(mixes, lines[0], &row) && next_line(carbon, lines[1], &value)) {
+		struct str cells = row;
+		struct grid_fuel_mix m;
+		double expected, sum = 0, supply;
+
+		assert_true(str_split(&cells, ',', &time) && str_split(&value, ',', &at) && str_eq(time, at));
+		if (!str_to_double(value, &expected))
+			continue;
+		mix_of_row(header, row, &m);
+		m.mw[FUEL_PUMPED] = 0; /* was generated once already */
+		supply = grid_mix_supply_mw(&m);
+		for (int f = 0; f < GRID_FUELS; f++)
+			sum += published_factors[f] * m.mw[f];
+		if (fabs(sum / supply - expected) > 1e-6)
+			fail_msg("%.*s: %f, recorded %f", (int)time.len, time.ptr, sum / supply, expected);
+		n++;
+	}
+	(void)pclose(mixes);
+	(void)pclose(carbon);
+	assert_int_equal(n, 21980);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +253,7 @@ int main(void)
 		cmocka_unit_test(factors),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(random_mixes),
+		cmocka_unit_test(recorded_mix_is_the_recorded_carbon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -216,6 +216,55 @@ static void want_error(struct http_client *c, const struct http_request *req, en
 		fail_msg("%s", err.msg);
 }
 
+/* The handle keeps its settings from one request to the next: none may see what another one was. */
+static void test_any_after_any(void **state)
+{
+	struct http_server *s = start(NULL, NULL);
+	struct http_client *c = http_client_new();
+	const struct {
+		struct http_request req;
+		const char *answer, *type;
+	} kinds[] = {
+		{ { .url = "/headers" }, "GET auth=none accept=*/* agent=loadshift/", "text/plain" },
+		{ { .url = "/headers", .method = "HEAD" }, "", "text/plain" },
+		{ { .url = "/headers", .headers = { "Authorization: x" }, .user_agent = "else" },
+		  "GET auth=x accept=*/* agent=else",
+		  "text/plain" },
+		{ { .url = "/echo", .method = "POST", .content_type = "a/b", .body = STR("body"), .max_body = 4 },
+		  "body",
+		  "a/b" },
+		{ { .url = "/echo", .method = "POST" }, "", "none" },
+		{ { .url = "/echo", .method = "POST", .body = STR("longer body"), .user_agent = "else" },
+		  "longer body",
+		  "none" },
+	};
+	struct error err = ERROR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(kinds) * ARRAY_LEN(kinds); i++) {
+		/* Each pair, in an order of its own. */
+		for (int second = 0; second < 2; second++) {
+			size_t k = second ? i / ARRAY_LEN(kinds) : i % ARRAY_LEN(kinds);
+			struct http_request req = kinds[k].req;
+			struct http_response r;
+
+			req.url = url("http", http_server_port(s), kinds[k].req.url);
+			req.allow_plain = true;
+			if (http_do(c, &req, &r, &err))
+				fail_msg("%zu %zu: %s", i, k, err.msg);
+			assert_int_equal(r.status, 200);
+			assert_string_equal(r.content_type, kinds[k].type);
+			if (*kinds[k].answer)
+				assert_non_null(strstr(buf_cstr(&r.body), kinds[k].answer));
+			else
+				assert_int_equal(r.body.len, 0);
+			http_response_release(&r);
+		}
+	}
+	http_client_free(c);
+	http_server_free(s, 100);
+}
+
 static void test_errors(void **state)
 {
 	struct http_server *s = start(NULL, NULL);
@@ -594,6 +643,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_basic),
 		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_any_after_any),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_reuse_and_speed),

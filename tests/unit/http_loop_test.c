@@ -274,7 +274,7 @@ static void start_ticks(void *arg)
 {
 	struct ticks *t = arg;
 
-	(void)http_loop_after(t->loop, 200, tick_last, t);
+	(void)http_loop_after(t->loop, 400, tick_last, t);
 	t->cancelled = http_loop_after(t->loop, 20, tick_never, t);
 	(void)http_loop_after(t->loop, 0, tick, t);
 }
@@ -319,6 +319,47 @@ static void test_tasks_and_timers(void **state)
 	http_loop_free(t.loop);
 }
 
+struct turns {
+	struct http_loop *loop;
+	_Atomic int n;
+	_Atomic bool stop;
+	sem_t sem;
+};
+
+/* Always has more to do in the next turn. */
+static void turn(void *arg)
+{
+	struct turns *t = arg;
+
+	t->n++;
+	if (t->stop)
+		(void)sem_post(&t->sem);
+	else
+		http_loop_post(t->loop, turn, t);
+}
+
+/* However much there is to do, it is done a hundred times a second at most: ten milliseconds' worth at once. */
+static void test_pace(void **state)
+{
+	const struct timespec while_busy = { .tv_nsec = 300 * 1000000 };
+	struct http_loop *l = loop_new();
+	struct turns t = { .loop = l };
+	int64_t began_ms = clock_mono_ms(), took_ms;
+
+	(void)state;
+	(void)sem_init(&t.sem, 0, 0);
+	http_loop_post(l, turn, &t);
+	(void)nanosleep(&while_busy, NULL);
+	t.stop = true;
+	(void)sem_wait(&t.sem);
+	took_ms = clock_mono_ms() - began_ms;
+	print_message("%d turns in %" PRId64 " ms\n", t.n, took_ms);
+	/* The clock counts whole milliseconds. */
+	assert_in_range(t.n, 2, took_ms / 9 + 2);
+	http_loop_free(l);
+	(void)sem_destroy(&t.sem);
+}
+
 static void cancel_waiter(void *arg)
 {
 	struct waiter *w = arg;
@@ -360,9 +401,8 @@ static void test_cancel_and_free(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_loop_fetch),
-		cmocka_unit_test(test_streams),
-		cmocka_unit_test(test_tasks_and_timers),
+		cmocka_unit_test(test_loop_fetch),       cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_tasks_and_timers), cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_cancel_and_free),
 	};
 

@@ -382,6 +382,34 @@ static void test_more_time_is_never_worse(void **state)
 	}
 }
 
+/* Those after the first so many join a plan that is there: it stays within the limits, and as close to the bound. */
+static void test_jobs_that_come_later(void **state)
+{
+	struct world *w = *state;
+
+	for (uint64_t seed0 = 1; seed0 <= 8; seed0++) {
+		_cleanup_(joint_cleanup) struct joint *j = NULL;
+		uint64_t seed = seed0;
+		int all;
+
+		large_world(w, &seed);
+		all = w->n_jobs;
+		w->n_jobs -= 20;
+		j = joint_new(&w->round, w->jobs, (size_t)w->n_jobs, w->rows, w->n_rows, seed0, NULL);
+		joint_improve(j, 24, NULL, NULL);
+		while (w->n_jobs < all) {
+			joint_add(j, &w->jobs[w->n_jobs++]);
+			check_plan(w, j);
+		}
+		joint_improve(j, 24, NULL, NULL);
+		check_plan(w, j);
+		if (joint_without_room(j) == 0) {
+			assert_true(joint_bound(j) <= joint_objective(j) + 1e-7 * fabs(joint_objective(j)));
+			assert_true(joint_objective(j) - joint_bound(j) <= 0.02 * fabs(joint_bound(j)));
+		}
+	}
+}
+
 static bool countdown(void *arg)
 {
 	return --*(int *)arg <= 0;
@@ -446,6 +474,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_against_every_combination, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_more_time_is_never_worse, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_jobs_that_come_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_nothing_to_plan, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_same_seed_same_plan, setup, teardown),
 	};

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "json/json.h"
+#include "json/writer.h"
 
 #define KUBERNETES_LIKE                                                                                  \
 	"{\"kind\":\"List\",\"items\":[{\"metadata\":{\"name\":\"a\\/b\",\"labels\":{\"x.y/z\":\"1\"}}," \
@@ -307,9 +308,88 @@ static void every_cut_of_a_text_is_refused(void **state)
 	}
 }
 
+static void assert_without(const char *text, const char *expected_kept, bool expect_null)
+{
+	struct error err = ERROR_INIT;
+	struct json *j = NULL;
+
+	if (json_parse_without(str_from(text), "managedFields", &j, &err))
+		fail_msg("%s: %s", text, err.msg);
+	if (expect_null)
+		assert_true(json_is_null(json_at(j, "metadata.managedFields")));
+	assert_string_equal(json_string(json_at(j, "metadata.name")), expected_kept);
+	json_free(j);
+}
+
+static void leaves_out_what_nobody_wants(void **state)
+{
+	struct error err = ERROR_INIT;
+	struct json *j = NULL;
+
+	(void)state;
+	assert_without("{\"metadata\":{\"managedFields\":[{\"a\":{\"f:b\":{}}},2],\"name\":\"n\"}}", "n", true);
+	assert_without("{\"metadata\":{\"name\":\"n\",\"managedFields\" : \"x\" }}", "n", true);
+	assert_without("{\"metadata\":{\"managedFields\":1,\"name\":\"n\"}}", "n", true);
+	/* One within another, several, and as a string or an element, which are no members. */
+	assert_without("{\"metadata\":{\"managedFields\":{\"managedFields\":{}},\"name\":\"n\"}}", "n", true);
+	assert_without("{\"managedFields\":{},\"metadata\":{\"managedFields\":[],\"name\":\"managedFields\"},"
+		       "\"z\":[\"managedFields\",{\"managedFields\":[[]]}]}",
+		       "managedFields", true);
+	/* More than a few stay, and nothing else is lost. */
+	assert_without("{\"a\":[{\"managedFields\":1},{\"managedFields\":1},{\"managedFields\":1},"
+		       "{\"managedFields\":1}],\"metadata\":{\"managedFields\":{\"x\":1},\"name\":\"n\"}}",
+		       "n", false);
+	/* It is checked all the same, and what is deep or holds a NUL does not get in its way. */
+	assert_int_equal(json_parse_without(STR("{\"managedFields\":[01]}"), "managedFields", &j, &err), -1);
+	assert_int_equal(err.code, ERR_INVALID);
+	_cleanup_(buf_release) struct buf b = BUF_INIT(4096);
+	buf_adds(&b, "{\"metadata\":{\"managedFields\":");
+	for (int i = 0; i < 2 * JSON_MAX_DEPTH; i++)
+		buf_addc(&b, '[');
+	for (int i = 0; i < 2 * JSON_MAX_DEPTH; i++)
+		buf_addc(&b, ']');
+	buf_adds(&b, ",\"name\":\"n\\u0000\"}}");
+	assert_without(buf_cstr(&b), "n\xEF\xBF\xBD", true);
+}
+
+/* Every byte at every place of a text that is looked at eight bytes at a time. */
+static void every_byte_at_every_place(void **state)
+{
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		for (size_t at = 0; at < 17; at++) {
+			char text[18] = "aaaaaaaaaaaaaaaaa";
+			_cleanup_(buf_release) struct buf quoted = BUF_INIT(128), in = BUF_INIT(128);
+			bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+			struct error err = ERROR_INIT;
+			struct json *j = NULL;
+
+			text[at] = (char)c;
+			buf_addc(&in, '"');
+			buf_add(&in, text, 17);
+			buf_addc(&in, '"');
+			assert_int_equal(json_parse(buf_str(&in), &j, &err) == 0, plain);
+			if (plain)
+				assert_memory_equal(json_string(j), text, 17);
+			json_free(j);
+			json_quote(&quoted, str_of(text, 17));
+			assert_int_equal(quoted.len == 19, plain);
+			if (plain)
+				assert_string_equal(buf_cstr(&quoted), buf_cstr(&in));
+			j = NULL;
+			assert_int_equal(json_parse(buf_str(&quoted), &j, &err), 0);
+			if (c < 0x80 && c > 0)
+				assert_memory_equal(json_string(j), text, 17);
+			json_free(j);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(leaves_out_what_nobody_wants),
+		cmocka_unit_test(every_byte_at_every_place),
 		cmocka_unit_test(accepts_what_rfc_8259_accepts),
 		cmocka_unit_test(refuses_the_rest_and_says_where),
 		cmocka_unit_test(too_deep_is_read_as_null),

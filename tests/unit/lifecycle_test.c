@@ -6,13 +6,13 @@
  *
  * LIFECYCLE_SEED=n runs that history alone and tells what happened; LIFECYCLE_HISTORIES=n runs so many.
  */
-#include "lifecycle_world.h"
+#include "lifecycle_plans.h"
 
 #define HISTORIES 20000
 #define BROKEN_HISTORIES 20000 /* at most, until it is caught */
 #define EVENTS 9               /* in one history, besides what happens in between */
 /* Decisions until nothing is left to do, when nothing else changes. */
-#define MAX_CALLS 5
+#define MAX_CALLS 8
 
 /* ---- the operator ---- */
 
@@ -20,6 +20,8 @@ static void crash(struct world *w, enum fault f)
 {
 	fault(w, f);
 	w->booted = false;
+	if (w->broken != KEEPS_TEXT)
+		w->young = NULL;
 	w->off_until = w->now;
 	if (chance(w, 30)) {
 		fault(w, OPERATOR_OFF);
@@ -48,71 +50,6 @@ static void read_caches(struct world *w, bool fresh)
 		w->totals->faults[STALE_READ]++;
 }
 
-static int64_t choose_start(struct world *w, const struct carbonawarejob *caj, const struct caj_timing *t,
-			    enum planner_outcome *outcome)
-{
-	int64_t first = MAX(w->now, t->earliest_ms), last = MAX(last_start(t), first);
-	int64_t found = TIME_NONE, n = 0;
-
-	*outcome = PLANNER_AT_ONCE;
-	if (t->at_once_reason || (w->grid == GRID_NO_DATA && !caj->spec.run_at_latest_on_no_data))
-		last = first;
-	if (w->grid == GRID_NO_DATA) {
-		*outcome = wants_hard(caj) ? PLANNER_HARD_UNKNOWN
-			   : last == first ? PLANNER_AT_ONCE
-					   : PLANNER_NO_DATA_WAIT;
-		return wants_hard(caj) ? TIME_NONE : last;
-	}
-	for (int64_t at = first; at <= last; at = time_slot_floor(at, SLOT_MS) + SLOT_MS) {
-		if ((!wants_hard(caj) || limit_met(w, at)) && pick(w, ++n) == 0)
-			found = at;
-	}
-	*outcome = found == TIME_NONE ? PLANNER_HARD_LIMIT : last == first ? PLANNER_AT_ONCE : PLANNER_CHOSEN;
-	return found;
-}
-
-static const char *words(struct world *w, const char *what, int64_t at)
-{
-	char text[TIME_TEXT];
-	int len = w->seed % 29 == 0 ? 900 : 20; /* some histories press against the size of the status */
-
-	return arena_printf(&w->arena, "%s %s %0*d", what, time_format(at, text), len, 0);
-}
-
-static struct plan_entry *new_plan(struct world *w, const struct carbonawarejob *caj)
-{
-	struct caj_timing t = timing_of(w, caj);
-	struct plan_entry *p = arena_new(&w->arena, struct plan_entry);
-	int64_t start = choose_start(w, caj, &t, &p->outcome);
-	struct caj_figures figures = { true, true, w->seed % 2, 1000000, pick(w, 500000), pick(w, 900000) };
-
-	p->generation = caj->obj.meta.generation;
-	p->run_now = caj->run_now;
-	p->not_before_ms = caj->not_before_ms;
-	p->planned_ms = w->now;
-	p->home = "london";
-	p->currency = "GBP";
-	p->baseline = (struct caj_baseline){ "run-at-once-at-home", "london", MAX(w->now, t.earliest_ms), figures };
-	p->no_data = w->grid == GRID_NO_DATA;
-	if (start == TIME_NONE) {
-		p->reason = p->outcome == PLANNER_HARD_UNKNOWN ? "HardLimitUnknown" : "HardLimitUnmet";
-		p->explanation = words(w, "does not start until", last_start(&t));
-	} else {
-		p->reason = "Optimised";
-		p->explanation = words(w, "starts", start);
-		p->plan.n_segments = 1;
-		p->plan.segments = arena_new(&w->arena, struct caj_segment);
-		p->plan.segments[0] = (struct caj_segment){ "london", start, start + t.duration_ms, 1 };
-		p->plan.expected = figures;
-	}
-	p->n_options = (int)pick(w, 6);
-	p->options = arena_array(&w->arena, (size_t)p->n_options, struct caj_option);
-	for (int i = 0; i < p->n_options; i++)
-		p->options[i] = (struct caj_option){ "london", w->now + pick(w, 9) * SLOT_MS, figures };
-	p->plan_id = arena_printf(&w->arena, "%" PRId64, start);
-	return p;
-}
-
 /* As pkg/controller/plan_round.c does it: a start that has come is not planned again. */
 static void round_of_plans(struct world *w)
 {
@@ -120,7 +57,14 @@ static void round_of_plans(struct world *w)
 	const struct plan_entry *p = w->plan;
 
 	w->has_round = true;
-	if (w->grid == GRID_NONE || !caj_is_pending(caj, w->jobs[w->seen_job])) {
+	const struct job *job = w->jobs[w->seen_job];
+	if (w->grid != GRID_NONE && caj_may_replan(caj, job)) {
+		if (!p || !plan_entry_is_for(p, caj) ||
+		    (w->grid == GRID_DATA && p->planned_ms != w->now && chance(w, 20)))
+			w->plan = new_rest(w, caj, job);
+		return;
+	}
+	if (w->grid == GRID_NONE || !caj_is_pending(caj, job)) {
 		w->plan = NULL;
 		return;
 	}
@@ -140,12 +84,12 @@ static void account_for(struct world *w, const struct job *job, struct account *
 	*a = (struct account){ .known = true, .carbon_source = "test", .cost_basis = "Tariff" };
 	a->n_runs = w->seed % 29 == 0 ? CAJ_MAX_RUNS : 1;
 	for (int i = 0; i < a->n_runs; i++)
-		a->runs[i] = (struct caj_run){ arena_printf(&w->scratch, "%s%d", long_name, i),
-					       job->obj.meta.uid,
-					       EPOCH,
-					       EPOCH + HOUR_MS,
-					       1,
-					       { true, true, true, 5, 6, 7 } };
+		a->runs[i] = (struct caj_run){ .region = arena_printf(&w->scratch, "%s%d", long_name, i),
+					       .job_uid = job->obj.meta.uid,
+					       .start_ms = EPOCH,
+					       .end_ms = EPOCH + HOUR_MS,
+					       .pods = 1,
+					       .figures = { true, true, true, 5, 6, 7 } };
 	a->final = w->now > EPOCH + 5 * DAY_MS;
 	a->savings.present = true;
 }
@@ -163,6 +107,18 @@ static void observe(struct world *w, const struct carbonawarejob *caj, const str
 	if (caj->status.released_ms != TIME_NONE)
 		o->released_for_real_ms = w->now - caj->status.released_ms;
 	o->pods.running = (w->now / HOUR_MS) % 3 == 0;
+	o->pods.running_since_ms = TIME_NONE;
+	if (flexible(caj) && w->pods_since != TIME_NONE && w->pods_since <= w->now && job &&
+	    job->start_ms != TIME_NONE) {
+		o->pods.running = 1;
+		o->pods.running_since_ms = w->pods_since;
+	}
+	o->move_refused = w->move_refused;
+	o->job_suspended_ms = o->last_checkpoint_ms = TIME_NONE;
+	o->job_started_ms = job ? job->start_ms : TIME_NONE;
+	const struct condition *suspended = job ? condition_find(&job->conditions, "Suspended") : NULL;
+	if (suspended)
+		o->job_suspended_ms = suspended->last_transition_ms;
 	if (w->seed % 29 == 0)
 		o->pods.unscheduled_message = words(w, "0/5 nodes are available", EPOCH);
 	if (job && (job_is_finished(job) || caj_is_finished(caj)) && caj->status.released_ms != TIME_NONE) {
@@ -173,6 +129,59 @@ static void observe(struct world *w, const struct carbonawarejob *caj, const str
 		o->job_finished_ms = job->conditions.items[0].last_transition_ms;
 }
 
+static bool is_pause(const struct caj_observed *o, const struct caj_decision *d)
+{
+	return d->action == CAJ_WRITE_STATUS && !caj_is_paused(o->caj) && caj_status_is_paused(&d->status);
+}
+
+static void break_pauses(struct world *w, const struct caj_observed *o, struct caj_decision *d)
+{
+	struct caj_ledger *l = &d->status.ledger;
+
+	if (w->broken == SKIPS_PAUSE_RECORD && is_pause(o, d))
+		d->action = CAJ_PAUSE_JOB;
+	if (w->broken == COUNTS_PAUSES && is_pause(o, d))
+		l->work_ms += 30 * MINUTE_MS;
+	if (w->broken == FORGETS_WORK && is_pause(o, d))
+		l->work_ms = 0;
+	if (w->broken == PAUSES_FOR_EVER && is_pause(o, d))
+		l->interruptions = 0;
+	if (w->broken == NEVER_PAUSES && (is_pause(o, d) || d->action == CAJ_PAUSE_JOB))
+		d->action = CAJ_NOTHING;
+}
+
+/* What it sees is wrong. */
+static void blind(struct world *w, struct caj_observed *o)
+{
+	struct carbonawarejob *caj = arena_new(&w->scratch, struct carbonawarejob);
+	struct job *job = arena_new(&w->scratch, struct job);
+
+	*caj = *o->caj;
+	if (w->broken == PAUSES_TO_THE_END)
+		o->timing.duration_ms += 4 * HOUR_MS;
+	if (!o->job || !caj_is_paused(o->caj))
+		return;
+	*job = *o->job;
+	if (w->broken == RESUMES_AT_ONCE) {
+		caj->status.plan.n_segments = 0;
+		o->timing.latest_start_ms = TIME_NONE;
+		o->caj = caj;
+	}
+	if (w->broken == STAYS_PAUSED && o->timing.latest_start_ms != TIME_NONE) {
+		caj->status.plan.n_segments = 0;
+		o->plan = NULL;
+		o->timing.latest_start_ms += 6 * HOUR_MS;
+		o->caj = caj;
+	}
+	if (w->broken == SEES_NO_PODS && o->job->suspend) {
+		job->active = job->terminating = 0;
+		job->conditions = (struct conditions){ arena_new(&w->scratch, struct condition), 1 };
+		job->conditions.items[0] =
+			(struct condition){ "Suspended", CONDITION_TRUE, "JobSuspended", "", 0, w->now };
+		o->job = job;
+	}
+}
+
 /* The decider under test, or one that is broken. */
 static void decide(struct world *w, struct caj_observed *o, struct caj_decision *d)
 {
@@ -180,6 +189,7 @@ static void decide(struct world *w, struct caj_observed *o, struct caj_decision 
 
 	if (w->broken == IGNORES_DEADLINE && o->timing.latest_start_ms != TIME_NONE)
 		o->timing.latest_start_ms += 6 * HOUR_MS;
+	blind(w, o);
 	caj_decide(o, &w->scratch, d);
 	w->totals->decisions++;
 	bool releases = d->action == CAJ_WRITE_STATUS && o->caj->status.released_ms == TIME_NONE &&
@@ -205,6 +215,7 @@ static void decide(struct world *w, struct caj_observed *o, struct caj_decision 
 		s->conditions.len = 0;
 		d->action = CAJ_WRITE_STATUS;
 	}
+	break_pauses(w, o, d);
 	if (w->broken == EARLY_TTL && o->job && o->job->suspend && d->action == CAJ_NOTHING)
 		d->action = CAJ_SET_JOB_TTL;
 }
@@ -227,19 +238,29 @@ static bool conflict(struct world *w)
 	return false;
 }
 
+static bool refuses_move(const struct world *w, const struct carbonawarejob *caj, const struct job *job)
+{
+	struct caj_placed placed;
+
+	return w->old_server && caj->status.ledger.region && caj_placed_of(job, &placed) &&
+	       strcmp(placed.region, caj->status.ledger.region) != 0;
+}
+
 /* One write as the API server takes it; false = refused. */
 static bool apply(struct world *w, const struct caj_decision *d, const struct carbonawarejob *caj,
 		  const struct job *job)
 {
-	bool unversioned = w->broken == NO_STATUS_VERSION;
+	bool unversioned = w->broken == NO_STATUS_VERSION, unread;
 	struct job *patched;
 
 	switch (d->action) {
 	case CAJ_NOTHING:
 		return true;
 	case CAJ_CREATE_JOB:
-		if (live_job(w) ||
-		    (live(w)->status.job_uid && w->broken != NO_CREATE_CHECK && w->broken != CREATES_AGAIN))
+		unread = caj == w->young || w->broken == NO_CREATE_CHECK || w->broken == CREATES_AGAIN;
+		if (w->broken != KEEPS_TEXT)
+			w->young = NULL;
+		if (live_job(w) || (live(w)->status.job_uid && !unread))
 			return conflict(w);
 		server_create(w);
 		return true;
@@ -260,10 +281,21 @@ static bool apply(struct world *w, const struct caj_decision *d, const struct ca
 			return conflict(w);
 	}
 	if (d->action == CAJ_RELEASE_JOB) {
+		if (refuses_move(w, caj, job)) {
+			fault(w, MOVE_REFUSED);
+			w->move_refused = true;
+			return true;
+		}
 		server_release(w, caj->status.released_ms);
 		return true;
 	}
+	if (d->action == CAJ_PAUSE_JOB) {
+		server_pause(w, caj->status.paused_ms);
+		return true;
+	}
 	patched = new_job(w);
+	if (d->action == CAJ_SCALE_JOB)
+		set_parallelism(w, patched, caj->status.ledger.parallelism);
 	if (d->action == CAJ_SUSPEND_JOB)
 		set_suspend(w, patched, true);
 	if (d->action == CAJ_SET_JOB_TTL) {
@@ -273,6 +305,22 @@ static bool apply(struct world *w, const struct caj_decision *d, const struct ca
 	}
 	put_job(w, patched);
 	return true;
+}
+
+static void tell_status(const struct world *w, const struct caj_status *s)
+{
+	const struct condition *ready = condition_find(&s->conditions, COND_READY);
+	char a[TIME_TEXT], b[TIME_TEXT];
+
+	tell(w, "  %s: %s", ready ? ready->reason : "-", ready ? ready->message : "-");
+	tell(w, "  released %s paused %s", time_format(s->released_ms, a), time_format(s->paused_ms, b));
+	if (s->ledger.begun)
+		tell(w, "  %" PRId64 " s of work, since %s, %d pods in %s, %d pauses", s->ledger.work_ms / SECOND_MS,
+		     time_format(s->ledger.since_ms, a), s->ledger.parallelism, s->ledger.region,
+		     s->ledger.interruptions);
+	for (int i = 0; i < s->plan.n_segments; i++)
+		tell(w, "  %s - %s %s", time_format(s->plan.segments[i].start_ms, a),
+		     time_format(s->plan.segments[i].end_ms, b), s->plan.segments[i].region);
 }
 
 /* A write with everything that may happen to it. 1 = done, 0 = try again later, -1 = the process is gone. */
@@ -289,6 +337,8 @@ static int carry_out(struct world *w, const struct caj_decision *d, const struct
 	w->totals->writes++;
 	bool done = apply(w, d, caj, job);
 	tell(w, "%s%s", caj_action_name(d->action), done ? "" : " refused");
+	if (d->action == CAJ_WRITE_STATUS && w->tell)
+		tell_status(w, &d->status);
 	if (faults && chance(w, 6)) {
 		crash(w, CRASH_AFTER);
 		return -1;
@@ -305,6 +355,7 @@ static bool reconcile(struct world *w, bool faults)
 {
 	const struct carbonawarejob *caj = w->cajs[w->seen_caj];
 
+	w->move_refused = false;
 	for (int calls = 1; calls <= 4; calls++) {
 		const struct job *job = w->jobs[w->seen_job];
 		struct account account;
@@ -319,11 +370,45 @@ static bool reconcile(struct world *w, bool faults)
 		w->wake = d.look_again_ms;
 		if (d.action == CAJ_NOTHING)
 			return true;
-		if (carry_out(w, &d, caj, job, faults) != 1 || d.action != CAJ_WRITE_STATUS || w->deleted)
+		if (carry_out(w, &d, caj, job, faults) != 1 || w->deleted)
 			return false;
-		caj = live(w); /* the answer */
+		if (d.action != CAJ_WRITE_STATUS && !w->move_refused)
+			return false;
+		if (d.action == CAJ_WRITE_STATUS)
+			caj = live(w); /* the answer */
 	}
 	return false;
+}
+
+/* At rest, it runs where its plan has a segment, and has paused where it has a long gap. */
+static void check_pause(struct world *w, const struct carbonawarejob *caj, const struct job *job)
+{
+	const struct caj_status *s = &caj->status;
+	const struct caj_ledger *l = &s->ledger;
+	struct caj_progress p;
+
+	if (!l->begun || caj->spec.suspend || s->released_ms == TIME_NONE)
+		return;
+	caj_progress(caj, job, w->now, &p);
+	int64_t truth = w->worked_ms + working_ms(w);
+	if (caj->spec.interrupt.set &&
+	    truth - p.done_ms > w->n_lost_ms + w->n_stretches * (SLACK + caj->spec.interrupt.checkpoint_ms))
+		violate(w, WORK_LOST);
+	bool clear = job->terminating == 0 && job->active == 0;
+	if (w->paused && caj_is_paused(caj) && clear && in_a_segment(&s->plan, w->now) &&
+	    timing_of(w, caj).earliest_ms <= w->now && w->now > s->paused_ms + SLACK)
+		violate(w, NOT_RESUMED);
+	if (!caj_may_replan(caj, job) || !p.running || w->observe || in_a_segment(&s->plan, w->now))
+		return;
+	int64_t next = TIME_NONE, left = timing_of(w, caj).duration_ms - p.done_ms;
+	for (int i = s->plan.n_segments - 1; i >= 0 && s->plan.segments[i].start_ms > w->now; i--)
+		next = s->plan.segments[i].start_ms;
+	if (next == TIME_NONE || s->plan.segments[0].start_ms > w->now || l->since_ms == TIME_NONE)
+		return;
+	int64_t until = MIN(next, latest_resume(w, caj) + p.ran_ms / speed_down(w, job));
+	if (until - w->now > HOUR_MS && left > HOUR_MS && p.ran_ms > caj->spec.interrupt.min_run_ms &&
+	    l->interruptions < caj->spec.interrupt.max_interruptions)
+		violate(w, NOT_PAUSED);
 }
 
 /* Alive, in sync and undisturbed: it comes to rest, and then the promises hold. */
@@ -353,15 +438,16 @@ static void settle(struct world *w)
 		return;
 	if (caj->spec.suspend && !job->suspend)
 		violate(w, USER_IGNORED);
+	check_pause(w, caj, job);
 	if (!job->suspend || caj->spec.suspend)
 		return;
 	const struct condition *ready = condition_find(&caj->status.conditions, COND_READY);
 	if (!w->foreign_hold && ready && strcmp(ready->reason, "Suspended") == 0)
 		violate(w, STRANDED);
-	if (!w->foreign_hold && w->observe && w->now >= t.earliest_ms)
+	if (!w->foreign_hold && w->observe && w->now >= t.earliest_ms && job->terminating == 0)
 		violate(w, HELD_BACK);
-	else if (!w->foreign_hold && w->now >= last_start(&t))
-		violate(w, is_hard(w, caj) ? HARD_NOT_TERMINAL : LATE_START);
+	else if (!w->foreign_hold && w->now >= (caj->status.ledger.begun ? latest_resume(w, caj) : last_start(&t)))
+		violate(w, is_hard(w, caj) && !caj->status.ledger.begun ? HARD_NOT_TERMINAL : LATE_START);
 }
 
 /* ---- everybody else ---- */
@@ -375,7 +461,7 @@ static void foreign_job_write(struct world *w)
 	if (chance(w, 15)) {
 		fault(w, FOREIGN_DELETE);
 		put_job(w, NULL);
-		w->job_ends = TIME_NONE;
+		w->job_ends = w->pods_since = w->clears_at = TIME_NONE;
 		return;
 	}
 	struct job *job = new_job(w);
@@ -386,8 +472,12 @@ static void foreign_job_write(struct world *w)
 	char text[TIME_TEXT];
 	bool ours = cstr_eq(object_annotation(&old->obj, ANNOTATION_RELEASED), time_format(status->released_ms, text));
 	bool seen = released && strcmp(released->reason, "UnsuspendedByOther") == 0;
-	w->foreign_hold = suspend && status->released_ms != TIME_NONE && (ours || seen);
+	/* One who suspends what is paused already changes nothing that could be seen. */
+	bool pauses = caj_is_paused(live(w)) &&
+		      cstr_eq(object_annotation(&old->obj, ANNOTATION_PAUSED), time_format(status->paused_ms, text));
+	w->foreign_hold = suspend && status->released_ms != TIME_NONE && (ours || seen) && !pauses;
 	fault(w, suspend ? FOREIGN_SUSPEND : FOREIGN_UNSUSPEND);
+	w->n_lost_ms += suspend ? working_ms(w) : 0; /* if nobody looks before it is let go again */
 	set_suspend(w, job, suspend);
 	put_job(w, job);
 }
@@ -444,9 +534,9 @@ static void operate(struct world *w)
 			return;
 		}
 		/* Others do not wait for us. */
-		if (chance(w, 10))
+		if (chance(w, w->quiet ? 1 : 10))
 			user_write(w);
-		if (chance(w, 10))
+		if (chance(w, w->quiet ? 1 : 10))
 			foreign_job_write(w);
 	}
 	settle(w);
@@ -455,6 +545,8 @@ static void operate(struct world *w)
 static void disturb(struct world *w)
 {
 	w->n_events++;
+	if (w->quiet && chance(w, 70))
+		return;
 	switch (pick(w, 11)) {
 	case 0:
 	case 1:
@@ -490,7 +582,8 @@ static void end_job(struct world *w)
 		job_condition(w, job, "Complete", "CompletionsReached", "Reached expected number of succeeded pods");
 	else
 		job_condition(w, job, "Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit");
-	w->job_ends = TIME_NONE;
+	w->worked_ms += working_ms(w);
+	w->job_ends = w->pods_since = TIME_NONE;
 	put_job(w, job);
 	tell(w, "the Job has ended");
 }
@@ -507,11 +600,33 @@ static void pass_time(struct world *w, int64_t until)
 			next = MIN(next, MAX(w->job_ends, w->now + 1));
 		if (w->off_until > w->now)
 			next = MIN(next, w->off_until);
+		if (w->clears_at != TIME_NONE)
+			next = MIN(next, MAX(w->clears_at, w->now + 1));
 		w->now = next;
+		if (w->clears_at != TIME_NONE && w->now >= w->clears_at && live_job(w)) {
+			struct job *job = new_job(w);
+
+			clear_pods(w, job, false);
+			put_job(w, job);
+		}
 		if (w->job_ends != TIME_NONE && w->now >= w->job_ends)
 			end_job(w);
 		operate(w);
 	}
+}
+
+/* Half of all jobs may pause, a third may scale. The Job needs about as long as was said. */
+static void submit_flexible(struct world *w, struct caj_spec *s)
+{
+	if (w->quiet || chance(w, 50))
+		s->interrupt = (struct caj_interrupt){ true, pick(w, 2) * 30 * MINUTE_MS, pick(w, 3) * 5 * MINUTE_MS, 0,
+						       1 + (int)pick(w, 6) };
+	if (chance(w, 30))
+		s->scale = (struct caj_scale){ .set = true, .min = 1, .max = 1 << pick(w, 3) };
+	if (s->expected_duration_ms != TIME_NONE && (s->interrupt.set || s->scale.set))
+		s->expected_duration_ms *= 1 + pick(w, 3);
+	w->needs_ms =
+		s->expected_duration_ms == TIME_NONE ? HOUR_MS : s->expected_duration_ms * (80 + pick(w, 40)) / 100;
 }
 
 static void submit(struct world *w)
@@ -538,11 +653,16 @@ static void submit(struct world *w)
 					   .latest_start_ms = TIME_NONE,
 					   .estimated_start_ms = TIME_NONE,
 					   .released_ms = TIME_NONE,
+					   .paused_ms = TIME_NONE,
+					   .ledger = { .since_ms = TIME_NONE },
 					   .baseline = { .start_ms = TIME_NONE } };
 	s->expected_duration_ms = chance(w, 90) ? (1 + pick(w, 4)) * HOUR_MS : TIME_NONE;
 	if (chance(w, 85))
 		s->deadline_ms = w->now + pick(w, 24) * HOUR_MS;
+	if (w->quiet)
+		s->deadline_ms = w->now + (12 + pick(w, 24)) * HOUR_MS;
 	s->max_carbon = (struct caj_limit){ chance(w, w->broken == LATE_HARD_RELEASE ? 95 : 40), true, 100000 };
+	submit_flexible(w, s);
 	s->critical = chance(w, 5);
 	s->suspend = chance(w, 5);
 	s->run_at_latest_on_no_data = chance(w, 30);
@@ -562,11 +682,15 @@ static void run_history(uint64_t seed, enum breakage broken, bool tells, struct 
 	w.now = w.submitted = EPOCH + (int64_t)(seed % 86400) * SECOND_MS;
 	w.rested_at = -1;
 	w.n_cajs = w.n_jobs = w.n_uids = w.n_events = w.n_writes = 0;
-	w.deleted = w.foreign_hold = w.booted = false;
-	w.job_ends = w.wake = TIME_NONE;
+	w.deleted = w.foreign_hold = w.booted = w.paused = w.move_refused = false;
+	w.job_ends = w.wake = w.pods_since = w.clears_at = TIME_NONE;
+	w.worked_ms = w.n_lost_ms = w.unseen_ms = w.stopped_at = 0;
+	w.n_pauses = w.n_stretches = w.n_scaled = 0;
+	w.old_server = seed / 2 % 2;
 	w.off_until = w.now;
 	w.template_hash = HASH_A;
 	w.plan = NULL;
+	w.quiet = seed % 2;
 	w.observe = seed % 10 == 0;
 	w.grid = GRID_DATA;
 	if (!w.arena.max) {
@@ -575,8 +699,10 @@ static void run_history(uint64_t seed, enum breakage broken, bool tells, struct 
 	}
 	arena_reset(&w.arena);
 	submit(&w);
+	/* In every other history the first process has been the leader since before. */
+	w.young = seed % 2 ? live(&w) : NULL;
 	put_job(&w, NULL);
-	for (int i = 0; i < EVENTS && !w.deleted; i++) {
+	for (int i = 0; i < (w.quiet ? 2 * EVENTS : EVENTS) && !w.deleted; i++) {
 		operate(&w);
 		disturb(&w);
 		int64_t until = w.now + (chance(&w, 50) ? pick(&w, 120) * SECOND_MS : pick(&w, 180) * MINUTE_MS);
@@ -632,6 +758,10 @@ static void no_history_breaks_a_promise(void **state)
 	(void)printf("%" PRId64 " histories, %" PRId64 " decisions, %" PRId64 " writes: %" PRId64 " complete, %" PRId64
 		     " failed, %" PRId64 " unfinished; at rest after at most %d calls; largest status %zu bytes\n",
 		     t.histories, t.decisions, t.writes, t.completed, t.failed, t.waiting, t.max_calls, t.max_status);
+	(void)printf("%" PRId64 " pauses, %" PRId64 " resumptions, %" PRId64 " of them elsewhere, %" PRId64
+		     " changes of "
+		     "parallelism\n",
+		     t.pauses, t.resumes, t.moves, t.scales);
 	for (int i = 0; i < N_FAULTS; i++) {
 		(void)printf("  %-24s %8" PRId64 "\n", fault_names[i], t.faults[i]);
 		if (one < 0 && n >= HISTORIES)

@@ -63,6 +63,32 @@ static void text_format(void **state)
 	assert_true(metric_value(metric_only(&plain)) == 9007199254740992.0);
 }
 
+/* Whatever way a number takes, the text is what printf() makes of it. */
+static void numbers_as_printf_writes_them(void **state)
+{
+	static const double fixed[] = {
+		0,         1,       0.5,     0.005,    1e-4,     99e-6, 1e-6,         0.1,
+		0.1 + 0.2, 1.0 / 3, 123.456, 1e9 - 1,  1e9,      1e15,  1753000000.5, 999999999.999999,
+		-1,        -0.25,   1e-300,  4.000001, 0.999999, 1e300
+	};
+	_cleanup_(buf_release) struct buf page = BUF_INIT(1 << 20);
+	char text[300], expected[100];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(fixed) + 300; i++) {
+		size_t k = i - ARRAY_LEN(fixed);
+		double v = i < ARRAY_LEN(fixed) ? fixed[i] : (double)(k * k * k) / (k % 3 ? 1e6 : 7e5);
+
+		metric_set(metric_only(&plain), v);
+		family(&page, "test_gauge", text, sizeof(text));
+		(void)snprintf(expected, sizeof(expected), "\ntest_gauge %.15g\n", v);
+		if (strtod(expected + strlen("\ntest_gauge "), NULL) != v)
+			(void)snprintf(expected, sizeof(expected), "\ntest_gauge %.17g\n", v);
+		if (!strstr(text, expected))
+			fail_msg("%s instead of %s", text, expected);
+	}
+}
+
 static void histogram(void **state)
 {
 	_cleanup_(buf_release) struct buf page = BUF_INIT(1 << 20);
@@ -186,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_format),
+		cmocka_unit_test(numbers_as_printf_writes_them),
 		cmocka_unit_test(histogram),
 		cmocka_unit_test(hostile_labels_are_bounded),
 		cmocka_unit_test(process_figures),

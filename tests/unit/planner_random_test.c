@@ -366,12 +366,91 @@ static void test_properties_of_whole_rounds(void **state)
 	}
 }
 
+/* A forecast made to keep the job waiting: now it is dear, and always later it is cheap; or nothing is known, or noise.
+ */
+static void adversary(struct world *w, int mood, uint64_t *seed)
+{
+	int now = (int)((w->signals.now_ms - w->signals.first_slot_ms) / w->signals.slot_ms);
+
+	for (int r = 0; r < w->signals.n_regions; r++) {
+		for (int i = 0; i < w->signals.n_slots; i++) {
+			int32_t falling = i <= now ? 900000 : MAX(400000 - 8000 * (i - now), 1000);
+
+			w->carbon[r][i] = mood == 0   ? falling
+					  : mood == 1 ? (i <= now ? 900000 : 1000 + (int32_t)below(seed, 100))
+					  : mood == 2 && chance(seed, 40) ? U
+									  : (int32_t)below(seed, 900000);
+			w->price[r][i] = w->carbon[r][i] == U || mood == 2 ? U : w->carbon[r][i] - 300000;
+		}
+	}
+}
+
+/*
+ * Planned again at every step with the plan before as the earlier one, against such forecasts: the job starts by its
+ * latest start, at which a controller would still look whatever its plan says; with noise 0, hence with every
+ * temptation.
+ */
+static void test_no_forecast_delays_past_the_latest_start(void **state)
+{
+	struct world *w = *state;
+	uint64_t seed = 17;
+	int at_latest = 0;
+
+	for (int i = 0; i < 2000; i++) {
+		int16_t regions[] = { 0, 1, 2 };
+		int mood = (int)below(&seed, 4), step = 1 + (int)below(&seed, 3);
+		int64_t latest = below(&seed, 40) * SLOT_MS / 2 + below(&seed, 1000), started = TIME_NONE;
+		struct planner_job job = { .id = "a",
+					   .earliest_ms = T0,
+					   .latest_start_ms = T0 + latest,
+					   .duration_ms = 1 + below(&seed, 6 * SLOT_MS),
+					   .power_milliwatts = 1000,
+					   .spread_ms = below(&seed, 600) * SECOND_MS,
+					   .weight_carbon = 1,
+					   .weight_cost = (int32_t)below(&seed, 2),
+					   .max_carbon = { below(&seed, 2) ? PLANNER_LIMIT_SOFT : PLANNER_LIMIT_NONE,
+							   500 },
+					   .regions = regions,
+					   .n_regions = 3,
+					   .run_at_latest_on_no_data = below(&seed, 2),
+					   .earlier_region = PLANNER_NO_REGION };
+
+		w->signals.n_slots = MAX_SLOTS;
+		w->signals.n_regions = 3;
+		w->signals.carbon_error_mg_per_kwh = w->signals.price_error_permille = 0;
+		for (int64_t now = T0; started == TIME_NONE; now += step * SLOT_MS / 2) {
+			struct planner_result r;
+
+			/* Also looked at when the latest start has come, as every controller does. */
+			w->signals.now_ms = now = now > job.latest_start_ms ? job.latest_start_ms : now;
+			adversary(w, mood, &seed);
+			for (int k = 0; k < 3; k++)
+				w->regions[k] = (struct planner_region){ .name = "r",
+									 .carbon_mg_per_kwh = w->carbon[k],
+									 .price_micros_per_kwh = w->price[k] };
+			arena_reset(&w->arena);
+			planner_round_init(&w->round, &w->signals, &job, 1, &w->arena);
+			planner_choose(&w->round, &job, &r);
+			assert_int_not_equal(r.choice.region, PLANNER_NO_REGION);
+			assert_true(r.choice.start_ms >= now && r.choice.start_ms <= job.latest_start_ms);
+			if (r.choice.start_ms < now + step * SLOT_MS / 2 || now == job.latest_start_ms)
+				started = r.choice.start_ms;
+			job.earlier_region = r.choice.region;
+			job.earlier_start_ms = r.choice.start_ms;
+		}
+		assert_true(started <= job.latest_start_ms);
+		at_latest += started == job.latest_start_ms && latest > 0;
+	}
+	assert_true(at_latest > 300); /* the temptation worked */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_random_rounds_agree_with_the_oracle),
 		TEST(test_both_paths_agree_to_the_last_bit),
 		TEST(test_properties_of_whole_rounds),
+		TEST(test_no_forecast_delays_past_the_latest_start),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

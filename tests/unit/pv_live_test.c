@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* PV_Live: its answers, zones and plan. */
-#include "provider_fixture.h"
+#include "provider_cases.h"
 
 #define GRID (&grid_pv_live)
 
 /* clang-format off */
-static const struct answer_case cases[] = {
-	{ SYNTHETIC "pv-live/gsp_0.synthetic.json", 0,
-	  "2026-05-06T09:05Z", "2026-05-04T09:00Z", "2026-05-06T09:00Z", ERR_NONE, 11, { [GRID_DROP_MISSING] = 1 }, "GB", NULL },
-	{ SYNTHETIC "pv-live/pes_12_other_columns.synthetic.json", 0,
-	  "2026-05-06T09:05Z", "2026-05-04T09:00Z", "2026-05-06T09:00Z", ERR_NONE, 5, { 0 }, "C", NULL },
+static const struct provider_case cases[] = {
+	{ "tests/data/grid/pv-live/gsp_0.synthetic.json", "GB", 0,
+	  "2026-05-04T09:00Z", "2026-05-06T09:00Z", "2026-05-06T09:05Z", .points = 11, .dropped = { [GRID_DROP_MISSING] = 1 } },
+	{ "tests/data/grid/pv-live/pes_12_other_columns.synthetic.json", "C", 0,
+	  "2026-05-04T09:00Z", "2026-05-06T09:00Z", "2026-05-06T09:05Z", .points = 5 },
 	/* Another span than the one asked for. */
-	{ SYNTHETIC "pv-live/gsp_0.synthetic.json", 0,
-	  "2026-05-09T09:05Z", "2026-05-07T09:00Z", "2026-05-09T09:00Z", ERR_INVALID, 0,
-	  { [GRID_DROP_MISSING] = 1, [GRID_DROP_SPAN] = 11 }, "GB", NULL },
-	{ SYNTHETIC "pv-live/empty.synthetic.json", 0,
-	  "2026-05-06T09:05Z", "2026-05-04T09:00Z", "2026-05-06T09:00Z", ERR_NOT_FOUND, 0, { 0 }, "GB", NULL },
-	{ SYNTHETIC "pv-live/http422_validation.synthetic.json", 0,
-	  "2026-05-06T09:05Z", "2026-05-04T09:00Z", "2026-05-06T09:00Z", ERR_INVALID, 0, { 0 }, "GB", NULL },
+	{ "tests/data/grid/pv-live/gsp_0.synthetic.json", "GB", 0,
+	  "2026-05-07T09:00Z", "2026-05-09T09:00Z", "2026-05-09T09:05Z", .dropped = { [GRID_DROP_MISSING] = 1, [GRID_DROP_SPAN] = 11 }, .code = ERR_INVALID },
+	{ "tests/data/grid/pv-live/empty.synthetic.json", "GB", 0,
+	  "2026-05-04T09:00Z", "2026-05-06T09:00Z", "2026-05-06T09:05Z", .code = ERR_NOT_FOUND },
+	{ "tests/data/grid/pv-live/http422_validation.synthetic.json", "GB", 0,
+	  "2026-05-04T09:00Z", "2026-05-06T09:00Z", "2026-05-06T09:05Z", .code = ERR_INVALID },
 };
 /* clang-format on */
 
@@ -25,8 +24,10 @@ static void test_answers(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		check_case(GRID, "pv-live", &cases[i]);
-		mutate_case(GRID, "pv-live", &cases[i]);
+		struct grid_env env = { .base_url = GRID->base_url };
+
+		case_run(GRID, &env, &cases[i]);
+		case_mutate(GRID, &env, &cases[i]);
 	}
 }
 
@@ -34,13 +35,13 @@ static void test_answers(void **state)
 static void test_values(void **state)
 {
 	_cleanup_(buf_release) struct buf body = BUF_INIT(FIXTURE_MAX);
-	const struct grid_env env = { .base_url = "", .now_ms = at("2026-05-06T09:05Z") };
+	struct grid_env env = { .base_url = "" };
 	struct error err = ERROR_INIT;
 	struct grid_answer a;
 
 	(void)state;
-	case_read("pv-live", cases[1].file, &body);
-	assert_int_equal(parse_body(GRID, &env, &cases[1], buf_str(&body), &a, &err), 0);
+	(void)case_read(cases[1].file, &body);
+	assert_int_equal(case_parse(GRID, &env, &cases[1], buf_str(&body), &a, &err), 0);
 	assert_int_equal(value_at(&a, GRID_SOLAR, "C", "2026-05-06T08:30Z"), 5000);
 	assert_int_equal(value_at(&a, GRID_SOLAR, "C", "2026-05-06T08:00Z"), 4700);
 	assert_int_equal(value_at(&a, GRID_SOLAR, "C", "2026-05-06T06:00Z"), GRID_UNKNOWN);
@@ -71,11 +72,11 @@ static void test_bodies(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		const struct grid_env env = { .base_url = "", .now_ms = at("2026-05-06T09:05Z") };
+		struct grid_env env = { .base_url = "" };
 		struct error err = ERROR_INIT;
 		struct grid_answer a;
 
-		assert_int_equal(parse_body(GRID, &env, &cases[0], str_from(bad[i].body), &a, &err), -1);
+		assert_int_equal(case_parse(GRID, &env, &cases[0], str_from(bad[i].body), &a, &err), -1);
 		if (err.code != bad[i].code)
 			fail_msg("%s: %s", bad[i].body, err.msg);
 		grid_answer_release(&a);

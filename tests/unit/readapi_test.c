@@ -75,6 +75,59 @@ static void a_query_has_known_parameters_once(void **state)
 	}
 }
 
+/* ---- description ---- */
+
+/* Every schema that is named is there. */
+static void check_refs(const struct json *v, const struct json *schemas, int *n)
+{
+	static const char prefix[] = "#/components/schemas/";
+
+	json_each (member, v) {
+		const char *ref = cstr_eq(json_key(member), "$ref") ? json_string(member) : NULL;
+
+		check_refs(member, schemas, n);
+		if (!ref)
+			continue;
+		(*n)++;
+		assert_true(str_has_prefix(str_from(ref), str_from(prefix)));
+		if (!json_get(schemas, ref + strlen(prefix)))
+			fail_msg("no schema %s", ref);
+	}
+}
+
+static void every_answer_has_a_schema(void **state)
+{
+	_cleanup_(buf_release) struct buf out = BUF_INIT(READAPI_MAX_ANSWER);
+	_cleanup_(json_cleanup) struct json *doc = NULL;
+	struct readapi_request r = { .w = json_writer(&out) };
+	struct error err = ERROR_INIT;
+	const struct json *schemas, *cell;
+	int refs = 0;
+
+	(void)state;
+	assert_int_equal(readapi_openapi(&r, &err), 0);
+	assert_int_equal(json_parse(buf_str(&out), &doc, &err), 0);
+	schemas = json_at(doc, "components.schemas");
+	check_refs(doc, schemas, &refs);
+	assert_true(refs > 50);
+	json_each (path, json_get(doc, "paths")) {
+		const struct json *answers = json_at(path, "get.responses");
+		const struct json *schema =
+			json_get(json_get(json_get(json_get(answers, "200"), "content"), "application/json"), "schema");
+
+		assert_true(json_get(schema, "$ref") || json_at(schema, "properties.rows.items.properties"));
+	}
+	/* The notation of schema.c, taken apart. */
+	assert_string_equal(json_string(json_at(schemas, "Regions.properties.regions.items.$ref")),
+			    "#/components/schemas/Region");
+	assert_string_equal(json_string(json_at(schemas, "Regions.properties.time.format")), "date-time");
+	assert_string_equal(json_string(json_first(json_at(schemas, "Regions.required"))), "time");
+	assert_int_equal(json_len(json_at(schemas, "Saving.required")), 0);
+	cell = json_at(schemas, "Forecast.properties.renewablePerMille.items.type");
+	assert_int_equal(json_len(cell), 2);
+	assert_int_equal(json_len(json_at(schemas, "Provider.properties.circuit.enum")), 3);
+}
+
 /* ---- reviews ---- */
 
 static void what_is_asked_of_the_api_server(void **state)
@@ -231,11 +284,9 @@ static int global_setup(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_path_is_one_route_or_none),
-		cmocka_unit_test(a_query_has_known_parameters_once),
-		cmocka_unit_test(what_is_asked_of_the_api_server),
-		cmocka_unit_test(only_a_clear_yes_is_one),
-		cmocka_unit_test(who_may_read),
+		cmocka_unit_test(a_path_is_one_route_or_none), cmocka_unit_test(a_query_has_known_parameters_once),
+		cmocka_unit_test(every_answer_has_a_schema),   cmocka_unit_test(what_is_asked_of_the_api_server),
+		cmocka_unit_test(only_a_clear_yes_is_one),     cmocka_unit_test(who_may_read),
 	};
 
 	return cmocka_run_group_tests(tests, global_setup, NULL);

@@ -363,7 +363,21 @@ struct world {
 	struct http_loop *loop;
 	struct informer *informer;
 	_Atomic(int) added, updated, deleted;
+	_Atomic(int) born; /* told with their text, before they were told as added */
 };
+
+static void tally_born(void *arg, const struct object *o, struct str text)
+{
+	struct world *w = arg;
+	const struct object *again _cleanup_object_ = NULL;
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(object_parse(&configmap_type, text, &again, &err), 0);
+	assert_string_equal(again->meta.key, o->meta.key);
+	assert_string_equal(again->meta.resource_version, o->meta.resource_version);
+	assert_null(store_get(informer_store(w->informer), o->meta.key));
+	atomic_fetch_add(&w->born, 1);
+}
 
 static void tally(void *arg, const struct object *old, const struct object *new)
 {
@@ -385,6 +399,7 @@ static struct world *world_new(int kind)
 		w->k8s, w->loop,
 		&(struct informer_options){ .type = &configmap_type, .ns = "ns", .label_selector = "a=b" });
 	informer_add_handler(w->informer, tally, w);
+	informer_on_added(w->informer, tally_born, w);
 	return w;
 }
 
@@ -426,6 +441,7 @@ static void an_informer_lists_in_pages_and_follows_the_watch(void **state)
 	atomic_store(&w->script.go_on, true);
 	fake_wait_for(atomic_load(&w->deleted) == 1);
 	assert_int_equal(atomic_load(&w->added), 4);
+	assert_int_equal(atomic_load(&w->born), 1);
 	assert_int_equal(atomic_load(&w->updated), 1);
 	assert_true(has(w, "ns/a") && has(w, "ns/c") && has(w, "ns/d") && !has(w, "ns/b"));
 	assert_true(informer_silent_ms(w->informer) < 5000);

@@ -35,6 +35,36 @@ static void paths(void **state)
 	assert_int_equal(k8s_path(path, &job_type, "ns", long_name, NULL, &err), -1);
 }
 
+static void list_one(struct fake *f, const struct fake_request *r, void *arg)
+{
+	(void)f;
+	(void)arg;
+	if (strcmp(r->target, "/apis/batch/v1/jobs?limit=1") == 0)
+		fake_reply(r->fd, 200,
+			   "{\"items\":[{\"metadata\":{\"resourceVersion\":\"7\"}}],"
+			   "\"metadata\":{\"resourceVersion\":\"4711\",\"continue\":\"x\"}}");
+	else
+		fake_reply(r->fd, 200, "{\"items\":[],\"metadata\":{}}");
+}
+
+static void a_collections_version_is_that_of_its_list(void **state)
+{
+	(void)state;
+	struct fake *f = fake_start(list_one, NULL);
+	struct k8s *k = fake_k8s(f, "{}", &plain_options);
+	struct k8s_client *c = k8s_client_new(k);
+	char version[K8S_VERSION_MAX];
+	struct error err = ERROR_INIT;
+
+	assert_int_equal(k8s_list_version(c, &job_type, version, &err), 0);
+	assert_string_equal(version, "4711");
+	assert_int_equal(k8s_list_version(c, &node_type, version, &err), -1);
+	assert_int_equal(err.code, ERR_INVALID);
+	k8s_client_free(c);
+	k8s_free(k);
+	fake_stop(f);
+}
+
 /* Answers with what it got: method, target, content type, token, body. */
 static void echo(struct fake *f, const struct fake_request *r, void *arg)
 {
@@ -406,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(paths),
+		cmocka_unit_test(a_collections_version_is_that_of_its_list),
 		cmocka_unit_test(verbs_send_what_kubernetes_expects),
 		cmocka_unit_test(delete_carries_preconditions),
 		cmocka_unit_test(errors_carry_the_servers_words),

@@ -528,7 +528,14 @@ static struct plan_entry *published_after(struct plan_entry *earlier, const stru
 	caj_timing(caj, at(NOW), TIME_NONE, &t, &refusal);
 	caj_place(&view, caj, NULL, &p, &refusal);
 	caj_to_planner(&view, caj, job_with(true, "", "", ""), &t, &p, &pj);
-	struct plan_source source = { &view, caj, job_with(true, "", "", ""), &t, &p, &pj, r, 1 };
+	struct plan_source source = { .view = &view,
+				      .caj = caj,
+				      .job = job_with(true, "", "", ""),
+				      .timing = &t,
+				      .place = &p,
+				      .planner_job = &pj,
+				      .result = r,
+				      .basis = 1 };
 	return plan_entry_new(&source, earlier, &fixture.arena);
 }
 

@@ -27,26 +27,32 @@ static struct grid_env env_now(const char *now)
 static void test_fixtures(void **state)
 {
 	static const struct provider_case cases[] = {
-		{ MADE "forecast_UK_24h.json", "UK", FORECAST, MAY, 48, NULL, ERR_NONE },
-		{ MADE "signal_index.json", "UK", INDEX, MAY, 0, NULL, ERR_NONE },
-		{ MADE "signal_index.json", "UK", FORECAST, MAY, 0, "meta.units is not lbs_co2_per_mwh", ERR_INVALID },
-		{ MADE "forecast_UK_24h.json", "UK", INDEX, MAY, 0, "meta.units is not percentile", ERR_INVALID },
-		{ MADE "forecast_UK_24h.json", "CAISO_NORTH", FORECAST, MAY, 0, "meta.region is not", ERR_INVALID },
-		{ MADE "http403_not_in_plan.json", "UK", FORECAST, MAY, 0, "error object", ERR_INVALID },
-		{ MADE "http429.json", "UK", FORECAST, MAY, 0, "error object", ERR_INVALID },
-		{ MADE "my_access.json", "UK", FORECAST, MAY, 0, "no data array", ERR_INVALID },
-		{ MADE "login.json", "UK", FORECAST, MAY, 0, "no data array", ERR_INVALID },
-		{ MADE "login.json", "", LOGIN, MAY, 0, NULL, ERR_NONE },
-		{ MADE "my_access.json", "", LOGIN, MAY, 0, "no usable token", ERR_INVALID },
+		{ MADE "forecast_UK_24h.json", "UK", FORECAST, MAY, .points = 48 },
+		{ MADE "signal_index.json", "UK", INDEX, MAY, .points = 0 },
+		{ MADE "signal_index.json", "UK", FORECAST, MAY, .code = ERR_INVALID,
+		  .reason = "meta.units is not lbs_co2_per_mwh" },
+		{ MADE "forecast_UK_24h.json", "UK", INDEX, MAY, .code = ERR_INVALID,
+		  .reason = "meta.units is not percentile" },
+		{ MADE "forecast_UK_24h.json", "CAISO_NORTH", FORECAST, MAY, .code = ERR_INVALID,
+		  .reason = "meta.region is not" },
+		{ MADE "http403_not_in_plan.json", "UK", FORECAST, MAY, .code = ERR_INVALID, .reason = "error object" },
+		{ MADE "http429.json", "UK", FORECAST, MAY, .code = ERR_INVALID, .reason = "error object" },
+		{ MADE "my_access.json", "UK", FORECAST, MAY, .code = ERR_INVALID, .reason = "no data array" },
+		{ MADE "login.json", "UK", FORECAST, MAY, .code = ERR_INVALID, .reason = "no data array" },
+		{ MADE "login.json", "", LOGIN, MAY, .points = 0 },
+		{ MADE "my_access.json", "", LOGIN, MAY, .code = ERR_INVALID, .reason = "no usable token" },
 		/* Three points of five minutes: half of the slot is known. */
-		{ REAL "forecasted_emissions_response.json", "CAISO_NORTH", FORECAST, JULY, 1, NULL, ERR_NONE },
+		{ REAL "forecasted_emissions_response.json", "CAISO_NORTH", FORECAST, JULY, .points = 1 },
 		/* Two of six are too few. */
-		{ REAL "historical_emissions_response.json", "CAISO_NORTH", HISTORY, JULY, 0, NULL, ERR_NONE },
-		{ REAL "realtime_emissions_response.json", "PSCO", INDEX, JULY, 0, NULL, ERR_NONE },
-		{ REAL "grid_region_response.json", "campus", REGION, MAY, 0, NULL, ERR_NONE },
-		{ REAL "coordinates_not_found_response.json", "campus", REGION, MAY, 0, "error object", ERR_INVALID },
-		{ REAL "invalid_scope_response.json", "UK", FORECAST, MAY, 0, "error object", ERR_INVALID },
-		{ REAL "403_forbidden_response.html", "UK", FORECAST, MAY, 0, "", ERR_INVALID },
+		{ REAL "historical_emissions_response.json", "CAISO_NORTH", HISTORY, JULY,
+		  .dropped = { [GRID_DROP_STEP] = 1 } },
+		{ REAL "realtime_emissions_response.json", "PSCO", INDEX, JULY, .points = 0 },
+		{ REAL "grid_region_response.json", "campus", REGION, MAY, .points = 0 },
+		{ REAL "coordinates_not_found_response.json", "campus", REGION, MAY, .code = ERR_INVALID,
+		  .reason = "error object" },
+		{ REAL "invalid_scope_response.json", "UK", FORECAST, MAY, .code = ERR_INVALID,
+		  .reason = "error object" },
+		{ REAL "403_forbidden_response.html", "UK", FORECAST, MAY, .code = ERR_INVALID },
 	};
 
 	(void)state;
@@ -74,7 +80,7 @@ static void test_units(void **state)
 							       "null") "," P("09:35:00",
 									     "\"x\"") "]," META("lbs_co2_per_mwh") "}";
 	static const struct provider_case c = {
-		NULL, "UK", FORECAST, "2026-05-06T09:00Z", "2026-05-06T12:00Z", "2026-05-06T09:05Z", 0, NULL, ERR_NONE
+		NULL, "UK", FORECAST, "2026-05-06T09:00Z", "2026-05-06T12:00Z", "2026-05-06T09:05Z", .points = 0
 	};
 	struct grid_env env = env_now(c.now);
 	struct error err = ERROR_INIT;
@@ -154,7 +160,7 @@ static void test_token(void **state)
 		{ "{\"token\":7}", false },
 		{ "{}", false },
 	};
-	static const struct provider_case c = { NULL, "", LOGIN, MAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "", LOGIN, MAY, .points = 0 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -177,7 +183,7 @@ static void test_token(void **state)
 static void test_index_is_shown_only(void **state)
 {
 	static const char body[] = "{\"data\":[" P("09:00:00", "37.4") "]," META("percentile") "}";
-	static const struct provider_case c = { NULL, "UK", INDEX, MAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "UK", INDEX, MAY, .points = 0 };
 	struct grid_env env = env_now(c.now);
 	struct error err = ERROR_INIT;
 	struct grid_answer a;

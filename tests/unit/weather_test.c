@@ -26,19 +26,23 @@ static void test_fixtures(void **state)
 		const struct grid_provider *grid;
 		struct provider_case c;
 	} cases[] = {
-		{ &grid_open_meteo, { "open-meteo/historical_london.json", "london", 0, JANUARY, 8, NULL, ERR_NONE } },
+		{ &grid_open_meteo, { "open-meteo/historical_london.json", "london", 0, JANUARY, .points = 24 } },
 		{ &grid_open_meteo,
-		  { "open-meteo/http400.synthetic.json", "london", 0, JANUARY, 0, "error object", ERR_INVALID } },
+		  { "open-meteo/http400.synthetic.json", "london", 0, JANUARY, .code = ERR_INVALID,
+		    .reason = "error object" } },
 		{ &grid_open_meteo,
-		  { "open-meteo/http429_daily.json", "london", 0, JANUARY, 0, "error object", ERR_INVALID } },
+		  { "open-meteo/http429_daily.json", "london", 0, JANUARY, .code = ERR_INVALID,
+		    .reason = "error object" } },
 		/* 48 hours, one of them without a temperature. */
 		{ &grid_met_office,
-		  { "tests/data/grid/met-office/hourly.synthetic.json", "london", 0, MAY, 94, NULL, ERR_NONE } },
+		  { "tests/data/grid/met-office/hourly.synthetic.json", "london", 0, MAY, .points = 188,
+		    .dropped = { [GRID_DROP_MISSING] = 2 } } },
 		{ &grid_met_office,
-		  { "open-meteo/historical_london.json", "london", 0, MAY, 0, "timeSeries", ERR_INVALID } },
+		  { "open-meteo/historical_london.json", "london", 0, MAY, .code = ERR_INVALID,
+		    .reason = "timeSeries" } },
 		{ &grid_open_meteo,
-		  { "tests/data/grid/met-office/hourly.synthetic.json", "london", 0, MAY, 0, "hourly.time",
-		    ERR_INVALID } },
+		  { "tests/data/grid/met-office/hourly.synthetic.json", "london", 0, MAY, .code = ERR_INVALID,
+		    .reason = "hourly.time" } },
 	};
 
 	(void)state;
@@ -47,13 +51,6 @@ static void test_fixtures(void **state)
 
 		case_run(cases[i].grid, &env, &cases[i].c);
 	}
-}
-
-static int32_t value_at(const struct grid_answer *a, enum grid_metric metric, const char *time)
-{
-	const struct grid_series *s = grid_answer_series(a, metric, "london");
-
-	return s ? grid_series_at(s, at(time)) : GRID_UNKNOWN;
 }
 
 /* km/h to mm/s; radiation is the mean of the hour before its label, the others begin at theirs. */
@@ -65,19 +62,19 @@ static void test_open_meteo(void **state)
 		"\"shortwave_radiation\":\"W/"
 		"m\\u00b2\"},\"hourly\":{\"time\":[\"2026-05-06T10:00\",\"2026-05-06T11:00\",\"noon\"],"
 		"\"temperature_2m\":[-1.5,null,3],\"wind_speed_10m\":[36,0,3],\"shortwave_radiation\":[100,200,300]}}";
-	static const struct provider_case c = { NULL, "london", 0, MAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "london", 0, MAY, .points = 0 };
 	struct grid_env env = env_now(c.now);
 	struct error err = ERROR_INIT;
 	struct grid_answer a;
 
 	(void)state;
 	assert_int_equal(case_parse(&grid_open_meteo, &env, &c, str_from(body), &a, &err), 0);
-	assert_int_equal(value_at(&a, GRID_TEMPERATURE, "2026-05-06T09:30Z"), -1500);
-	assert_int_equal(value_at(&a, GRID_TEMPERATURE, "2026-05-06T10:00Z"), GRID_UNKNOWN);
-	assert_int_equal(value_at(&a, GRID_WIND_SPEED, "2026-05-06T09:00Z"), 10000);
-	assert_int_equal(value_at(&a, GRID_WIND_SPEED, "2026-05-06T10:00Z"), 0);
-	assert_int_equal(value_at(&a, GRID_IRRADIANCE, "2026-05-06T08:00Z"), 100);
-	assert_int_equal(value_at(&a, GRID_IRRADIANCE, "2026-05-06T09:00Z"), 200);
+	assert_int_equal(value_at(&a, GRID_TEMPERATURE, "london", "2026-05-06T09:30Z"), -1500);
+	assert_int_equal(value_at(&a, GRID_TEMPERATURE, "london", "2026-05-06T10:00Z"), GRID_UNKNOWN);
+	assert_int_equal(value_at(&a, GRID_WIND_SPEED, "london", "2026-05-06T09:00Z"), 10000);
+	assert_int_equal(value_at(&a, GRID_WIND_SPEED, "london", "2026-05-06T10:00Z"), 0);
+	assert_int_equal(value_at(&a, GRID_IRRADIANCE, "london", "2026-05-06T08:00Z"), 100);
+	assert_int_equal(value_at(&a, GRID_IRRADIANCE, "london", "2026-05-06T09:00Z"), 200);
 	assert_int_equal(a.dropped[GRID_DROP_MISSING], 1);
 	assert_int_equal(a.dropped[GRID_DROP_TYPE], 3);
 	grid_answer_release(&a);
@@ -100,7 +97,7 @@ static void test_open_meteo_odd(void **state)
 		{ HOURLY("undefined", "[1778058000]", "[null]"), "none of 1", ERR_INVALID },
 		{ HOURLY("\\u00b0C", "[1778058000]", "[1e9]"), "none of 1", ERR_INVALID },
 	};
-	static const struct provider_case c = { NULL, "london", 0, MAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "london", 0, MAY, .points = 0 };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -118,7 +115,7 @@ static void test_open_meteo_odd(void **state)
 
 static void test_met_office(void **state)
 {
-	static const struct provider_case c = { NULL, "london", 0, MAY, 0, NULL, ERR_NONE };
+	static const struct provider_case c = { NULL, "london", 0, MAY, .points = 0 };
 	_cleanup_(buf_release) struct buf body = BUF_INIT(FIXTURE_MAX);
 	struct grid_env env = env_now(c.now);
 	struct error err = ERROR_INIT;
@@ -127,10 +124,10 @@ static void test_met_office(void **state)
 	(void)state;
 	assert_true(case_read("tests/data/grid/met-office/hourly.synthetic.json", &body));
 	assert_int_equal(case_parse(&grid_met_office, &env, &c, buf_str(&body), &a, &err), 0);
-	assert_int_equal(value_at(&a, GRID_TEMPERATURE, "2026-05-06T09:30Z"), 11000);
-	assert_int_equal(value_at(&a, GRID_TEMPERATURE, "2026-05-06T14:00Z"), GRID_UNKNOWN);
-	assert_int_equal(value_at(&a, GRID_WIND_SPEED, "2026-05-06T14:00Z"), 3500);
-	assert_int_equal(value_at(&a, GRID_WIND_SPEED, "2026-05-06T15:00Z"), GRID_UNKNOWN);
+	assert_int_equal(value_at(&a, GRID_TEMPERATURE, "london", "2026-05-06T09:30Z"), 11000);
+	assert_int_equal(value_at(&a, GRID_TEMPERATURE, "london", "2026-05-06T14:00Z"), GRID_UNKNOWN);
+	assert_int_equal(value_at(&a, GRID_WIND_SPEED, "london", "2026-05-06T14:00Z"), 3500);
+	assert_int_equal(value_at(&a, GRID_WIND_SPEED, "london", "2026-05-06T15:00Z"), GRID_UNKNOWN);
 	assert_int_equal(a.series.ptr[0]->issued_ms, at("2026-05-06T08:00Z"));
 	assert_int_equal(a.dropped[GRID_DROP_MISSING], 2);
 	grid_answer_release(&a);

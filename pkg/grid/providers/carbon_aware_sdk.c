@@ -46,9 +46,10 @@ static void ask(const struct grid_env *env, struct grid_plan *plan, const char *
 		return;
 	grid_authorize(env, r);
 	r->what = what;
-	(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
-	r->from_ms = what == FORECAST ? now - SLOT_MS : from;
-	r->to_ms = what == FORECAST ? now + 4 * DAY_MS : now;
+	if (what == FORECAST)
+		grid_request_about(r, zone, now - SLOT_MS, now + 4 * DAY_MS);
+	else
+		grid_request_about(r, zone, from, now);
 }
 
 static void plan(const struct grid_env *env, const struct grid_target *targets, size_t n, struct grid_plan *ret)

@@ -46,28 +46,26 @@ static void basis(const struct grid_env *env, const char *zone, struct grid_basi
 static void ask_ahead(const struct grid_env *env, struct grid_plan *plan, int what, const char *id, const char *path)
 {
 	struct grid_request *r = grid_plan_add(plan, id);
-	int64_t from = time_slot_floor(env->now_ms, SLOT_MS);
+	int64_t from = grid_now_slot(env);
 	char text[TIME_TEXT];
 
 	if (!r || !grid_plan_url(plan, r, "%s/%s/%s/fw48h", env->base_url, path, time_format_minute(from, text)))
 		return;
 	r->what = what;
-	r->from_ms = from - SLOT_MS;
-	r->to_ms = from + 2 * DAY_MS;
+	grid_request_about(r, NULL, from - SLOT_MS, from + 2 * DAY_MS);
 }
 
 static void ask_past(const struct grid_env *env, struct grid_plan *plan, int what, const char *id, const char *path)
 {
 	struct grid_request *r = grid_plan_add(plan, id);
-	int64_t to = time_slot_floor(env->now_ms, SLOT_MS), from = to - (GRID_PAST_SLOTS - 1) * SLOT_MS;
+	int64_t to = grid_now_slot(env), from = to - (GRID_PAST_SLOTS - 1) * SLOT_MS;
 	char a[TIME_TEXT], b[TIME_TEXT];
 
 	if (!r || !grid_plan_url(plan, r, "%s/%s/%s/%s", env->base_url, path, time_format_minute(from, a),
 				 time_format_minute(to, b)))
 		return;
 	r->what = what;
-	r->from_ms = from - SLOT_MS;
-	r->to_ms = to;
+	grid_request_about(r, NULL, from - SLOT_MS, to);
 }
 
 /* One answer serves all regions; GB by itself is asked for only where somebody wants it. */
@@ -97,8 +95,7 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 
 		if (r && grid_plan_url(ret, r, "%s/generation", env->base_url)) {
 			r->what = MIX;
-			r->from_ms = time_slot_floor(env->now_ms, SLOT_MS) - 2 * SLOT_MS;
-			r->to_ms = r->from_ms + 3 * SLOT_MS;
+			grid_request_about(r, NULL, grid_now_slot(env) - 2 * SLOT_MS, grid_now_slot(env) + SLOT_MS);
 		}
 	}
 }
@@ -323,7 +320,7 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 static int64_t next_poll_ms(const struct grid_env *env, const struct grid_request *req, int64_t known_until_ms,
 			    double jitter)
 {
-	int64_t border = time_slot_floor(env->now_ms, SLOT_MS) + 2 * MINUTE_MS;
+	int64_t border = grid_now_slot(env) + 2 * MINUTE_MS;
 
 	(void)known_until_ms;
 	if (req->what == REGIONAL_PAST)

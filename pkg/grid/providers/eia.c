@@ -61,9 +61,7 @@ static void ask(const struct grid_env *env, struct grid_plan *plan, const char *
 		return;
 	r->secret_url = true;
 	r->what = what;
-	(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
-	r->from_ms = from;
-	r->to_ms = to;
+	grid_request_about(r, zone, from, to);
 }
 
 static void plan(const struct grid_env *env, const struct grid_target *targets, size_t n, struct grid_plan *ret)

@@ -47,10 +47,11 @@ static void ask(const struct grid_env *env, struct grid_plan *plan, const char *
 		return;
 	grid_key_header(env, r, "auth-token");
 	r->what = what;
-	(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
 	/* A forecast begins with the next hour; the running one is the history's last. */
-	r->from_ms = what == FORECAST ? hour : hour - GRID_PAST_SLOTS * SLOT_MS;
-	r->to_ms = what == FORECAST ? hour + 3 * DAY_MS : hour + HOUR_MS;
+	if (what == FORECAST)
+		grid_request_about(r, zone, hour, hour + 3 * DAY_MS);
+	else
+		grid_request_about(r, zone, hour - GRID_PAST_SLOTS * SLOT_MS, hour + HOUR_MS);
 }
 
 static void plan(const struct grid_env *env, const struct grid_target *targets, size_t n, struct grid_plan *ret)

@@ -115,8 +115,7 @@ static void ask(const struct grid_env *env, struct grid_plan *plan, enum what wh
 	if (!fits)
 		return;
 	r->what = what;
-	r->from_ms = from_ms;
-	r->to_ms = to_ms;
+	grid_request_about(r, NULL, from_ms, to_ms);
 }
 
 /* Two settlement days: of the running one there is nothing yet in its first minutes. */

@@ -74,8 +74,7 @@ void elexon_ask_mix(const struct grid_env *env, struct grid_plan *plan, enum ele
 				 time_format_minute(env->now_ms, b)))
 		return;
 	r->what = what;
-	r->from_ms = time_slot_floor(from - SLOT_MS, SLOT_MS);
-	r->to_ms = time_slot_floor(env->now_ms, SLOT_MS) + SLOT_MS;
+	grid_request_about(r, NULL, time_slot_floor(from - SLOT_MS, SLOT_MS), grid_now_slot(env) + SLOT_MS);
 }
 
 /* FUELINST comes every five minutes, FUELHH some minutes after the half hour. */

@@ -46,9 +46,8 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 		if (!r ||
 		    !grid_plan_url(ret, r, "%s/price?bzn=%s&start=%.10s&end=%.10s", env->base_url, zone, from, to))
 			continue;
-		(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
-		r->from_ms = grid_day_start_ms(env->tz, today - 2);
-		r->to_ms = grid_day_start_ms(env->tz, today + 2);
+		grid_request_about(r, zone, grid_day_start_ms(env->tz, today - 2),
+				   grid_day_start_ms(env->tz, today + 2));
 	}
 }
 

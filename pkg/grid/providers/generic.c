@@ -71,9 +71,7 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 		grid_authorize(env, r);
 		/* Whoever configures it may have put a key into it. */
 		r->secret_url = true;
-		(void)str_copy(r->zone, sizeof(r->zone), str_from(c->name));
-		r->from_ms = now - GRID_PAST_SLOTS * SLOT_MS;
-		r->to_ms = now + HORIZON;
+		grid_request_about(r, c->name, now - GRID_PAST_SLOTS * SLOT_MS, now + HORIZON);
 	}
 }
 

@@ -50,7 +50,7 @@ static void basis(const struct grid_env *env, const char *zone, struct grid_basi
 
 static void plan(const struct grid_env *env, const struct grid_target *targets, size_t n, struct grid_plan *ret)
 {
-	int64_t from = time_slot_floor(env->now_ms, SLOT_MS);
+	int64_t from = grid_now_slot(env);
 
 	for (size_t i = 0; i < n; i++) {
 		const char *inner = NULL;
@@ -63,9 +63,7 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 		if (!r)
 			continue;
 		r->history = true;
-		r->from_ms = from;
-		r->to_ms = from + AHEAD_MS;
-		(void)str_copy(r->zone, sizeof(r->zone), str_from(targets[i].zone));
+		grid_request_about(r, targets[i].zone, from, from + AHEAD_MS);
 	}
 }
 

@@ -41,9 +41,7 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 					 env->base_url, place->latitude, place->longitude))
 			continue;
 		grid_key_header(env, r, "apikey");
-		(void)str_copy(r->zone, sizeof(r->zone), str_from(place->name));
-		r->from_ms = now - 4 * SLOT_MS;
-		r->to_ms = now + 3 * DAY_MS;
+		grid_request_about(r, place->name, now - 4 * SLOT_MS, now + 3 * DAY_MS);
 	}
 }
 

@@ -6,6 +6,8 @@
  *
  *  - archives stand beside the live files under similar names, file names change with every issue: each poll begins
  *    with package_show and takes the resource of exactly that name: its id, its file, when it was last modified;
+ *  - where packages cannot be looked up, resource_show tells the same of the id that was found last, or of the one that
+ *    was published when this was written. The name must be the same here too;
  *  - a resource is a file (which answers 302 to an object store) or a table of the datastore, most are both. The
  *    portal fills them one after the other, and either may be empty: the second is asked when the first yields nothing;
  *  - resources that hold all years are far larger than a body may be: the table's newest rows are asked for first;
@@ -22,6 +24,8 @@
 #define AHEAD_MS (14 * DAY_MS)
 /* Key of the note under which a parse keeps the address to try if the first yields nothing. */
 #define NOTE_SECOND "second"
+/* An id that package_show has not confirmed for so long gives way to the one in the table. */
+#define KEEP_ID_MS (30 * DAY_MS)
 
 static bool is_number(const char *zone)
 {
@@ -69,8 +73,9 @@ static const char *area(const char *zone)
 }
 
 static const struct resource {
-	const char *id;
+	const char *what; /* begins the request's id */
 	const char *package, *name;
+	const char *id;    /* NULL: not known */
 	const char *needs; /* a column without which a file is another file */
 	const char *sort;  /* URL-encoded: the table's newest rows come first; NULL: ask for the file first */
 	int rows;          /* of the table */
@@ -78,42 +83,50 @@ static const struct resource {
 	int64_t poll_ms;
 } resources[] = {
 	[NESO_REGIONAL] = { "regional", "regional-carbon-intensity-forecast", "Regional Carbon Intensity Forecast",
-			    "datetime", "datetime%20desc", 400, neso_take_regional, SLOT_MS },
+			    "c16b0e19-c02a-44a8-ba05-4db2c0545a2a", "datetime", "datetime%20desc", 400,
+			    neso_take_regional, SLOT_MS },
 	[NESO_REGIONAL_SLUGS] = { "regional-slugs", "regional-carbon-intensity-forecast",
-				  "Regional Carbon Intensity Forecast", "datetime", "datetime%20desc", 400,
-				  neso_take_regional, SLOT_MS },
+				  "Regional Carbon Intensity Forecast", "c16b0e19-c02a-44a8-ba05-4db2c0545a2a",
+				  "datetime", "datetime%20desc", 400, neso_take_regional, SLOT_MS },
 	[NESO_NATIONAL] = { "national", "national-carbon-intensity-forecast", "National Carbon Intensity Forecast",
-			    "datetime", "datetime%20desc", 400, neso_take_national, SLOT_MS },
+			    "0e5fde43-2de7-4fb4-833d-c7bca3b658b0", "datetime", "datetime%20desc", 400,
+			    neso_take_national, SLOT_MS },
 	[NESO_EMBEDDED] = { "embedded", "embedded-wind-and-solar-forecasts", "Embedded Solar and Wind Forecast",
-			    "DATE_GMT", NULL, 1000, neso_take_embedded, HOUR_MS },
-	[NESO_RECENT_DEMAND] = { "recent-demand", "daily-demand-update", "Demand Data Update", "SETTLEMENT_DATE", NULL,
-				 3000, neso_take_recent_demand, 6 * HOUR_MS },
+			    "db6c038f-98af-4570-ab60-24d71ebd0ae5", "DATE_GMT", NULL, 1000, neso_take_embedded,
+			    HOUR_MS },
+	[NESO_RECENT_DEMAND] = { "recent-demand", "daily-demand-update", "Demand Data Update",
+				 "177f6fa4-ae49-4182-81ea-0c6b35f26ca6", "SETTLEMENT_DATE", NULL, 3000,
+				 neso_take_recent_demand, 6 * HOUR_MS },
 	[NESO_DEMAND_AHEAD] = { "demand-ahead", "2-14-days-ahead-national-demand-forecast",
-				"2-14 Days Ahead Half Hourly Forecast", "GDATETIME", NULL, 1000, neso_take_demand_ahead,
-				6 * HOUR_MS },
-	[NESO_HISTORIC_MIX] = { "historic-mix", "historic-generation-mix", "Historic GB Generation Mix", "DATETIME",
-				"DATETIME%20desc", 200, neso_take_historic_mix, HOUR_MS },
-	[NESO_FLEXIBILITY] = { "flexibility", "demand-flexibility", "DFS Utilisation Report", "Delivery Date",
+				"2-14 Days Ahead Half Hourly Forecast", "7c0411cd-2714-4bb5-a408-adb065edf34d",
+				"GDATETIME", NULL, 1000, neso_take_demand_ahead, 6 * HOUR_MS },
+	[NESO_HISTORIC_MIX] = { "historic-mix", "historic-generation-mix", "Historic GB Generation Mix",
+				"f93d1835-75bc-43e5-84ad-12472b180a98", "DATETIME", "DATETIME%20desc", 200,
+				neso_take_historic_mix, HOUR_MS },
+	[NESO_FLEXIBILITY] = { "flexibility", "demand-flexibility", "DFS Utilisation Report", NULL, "Delivery Date",
 			       "Delivery%20Date%20desc", 2000, neso_take_flexibility, HOUR_MS },
-	[NESO_RESPONSE] = { "response", "eac-auction-results", "NESO Response-Reserve Results Summary", "deliveryStart",
-			    "deliveryStart%20desc", 1500, neso_take_response, 3 * HOUR_MS },
+	[NESO_RESPONSE] = { "response", "eac-auction-results", "NESO Response-Reserve Results Summary", NULL,
+			    "deliveryStart", "deliveryStart%20desc", 1500, neso_take_response, 3 * HOUR_MS },
 };
 
 static void ask(const struct grid_env *env, struct grid_plan *plan, enum neso_what what, const char *zone,
 		const char *product)
 {
+	const char *noted = grid_env_note(env, resources[what].package), *known = noted ? noted : resources[what].id;
+	int64_t now = grid_now_slot(env);
 	char id[GRID_NAME_MAX * 2];
 	struct grid_request *r;
 
-	(void)snprintf(id, sizeof(id), "%s%s%s%s%s", resources[what].id, zone ? " " : "", zone ? zone : "",
+	(void)snprintf(id, sizeof(id), "%s%s%s%s%s", resources[what].what, zone ? " " : "", zone ? zone : "",
 		       product ? " " : "", product ? product : "");
 	r = grid_plan_add(plan, id);
 	if (!r || !grid_plan_url(plan, r, "%s/" ACTION "/package_show?id=%s", env->base_url, resources[what].package))
 		return;
+	if (known)
+		(void)snprintf(r->otherwise, sizeof(r->otherwise), "%s/" ACTION "/resource_show?id=%s", env->base_url,
+			       known);
 	r->what = what;
-	r->from_ms = grid_now_slot(env) - GRID_PAST_SLOTS * SLOT_MS;
-	r->to_ms = r->from_ms + GRID_PAST_SLOTS * SLOT_MS + AHEAD_MS;
-	(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
+	grid_request_about(r, zone, now - GRID_PAST_SLOTS * SLOT_MS, now + AHEAD_MS);
 	(void)str_copy(r->product, sizeof(r->product), str_from(product));
 }
 
@@ -200,21 +213,15 @@ static void paths_of(const struct resource *what, const struct json *found, char
 			       what->rows, what->sort ? "&sort=" : "", what->sort ? what->sort : "");
 }
 
-/* package_show: what to ask next, and what after that. */
-static int take_package(struct neso_parser *p, const struct json *package, struct error *err)
+/* What to ask next, and what after that. */
+static int take_resource(struct neso_parser *p, const struct json *found, struct error *err)
 {
 	const struct resource *what = &resources[p->req->what];
+	const char *id = json_string(json_get(found, "id"));
 	char file[GRID_URL_MAX], table[GRID_URL_MAX];
 	const char *first = what->sort ? table : file, *second = what->sort ? file : table;
-	const struct json *found = NULL;
 	int64_t modified;
 
-	json_each (r, json_get(package, "resources"))
-		if (!found && cstr_eq(json_string(json_get(r, "name")), what->name))
-			found = r;
-	if (!found)
-		return error_set(err, ERR_INVALID, "package %s has no resource named \"%s\"", what->package,
-				 what->name);
 	paths_of(what, found, file, table);
 	if (!first[0]) {
 		first = second;
@@ -226,13 +233,26 @@ static int take_package(struct neso_parser *p, const struct json *package, struc
 	if (grid_wall_parse(NULL, str_from(json_string(json_get(found, "last_modified"))), TIME_NONE, &modified) &&
 	    modified <= p->env->now_ms)
 		p->a->issued_ms = modified;
-	if (!grid_answer_note(p->a, NOTE_SECOND, str_from(second), p->env->now_ms + HOUR_MS))
+	if (is_id(id))
+		(void)grid_answer_note(p->a, what->package, str_from(id), p->env->now_ms + KEEP_ID_MS);
+	if (!grid_answer_note(p->a, NOTE_SECOND, str_from(second), p->env->now_ms))
 		return error_set(err, ERR_LIMIT, "resource \"%s\": its address is too long", what->name);
 	if ((size_t)snprintf(p->a->next, sizeof(p->a->next), "%s/%s", p->env->base_url, first) >= sizeof(p->a->next)) {
 		p->a->next[0] = '\0';
 		return error_set(err, ERR_LIMIT, "resource \"%s\": its address is too long", what->name);
 	}
 	return 0;
+}
+
+/* package_show. */
+static int take_package(struct neso_parser *p, const struct json *package, struct error *err)
+{
+	const struct resource *what = &resources[p->req->what];
+
+	json_each (r, json_get(package, "resources"))
+		if (cstr_eq(json_string(json_get(r, "name")), what->name))
+			return take_resource(p, r, err);
+	return error_set(err, ERR_INVALID, "package %s has no resource named \"%s\"", what->package, what->name);
 }
 
 /* Nothing at all, or nothing but one empty list. */
@@ -260,6 +280,14 @@ static int take_json(struct neso_parser *p, struct str body, struct error *err)
 	result = json_get(doc, "result");
 	if (json_is_array(json_get(result, "resources")))
 		return take_package(p, result, err);
+	/* resource_show */
+	if (json_get(result, "name") && json_get(result, "url")) {
+		const char *name = resources[p->req->what].name;
+
+		if (!cstr_eq(json_string(json_get(result, "name")), name))
+			return error_set(err, ERR_INVALID, "the resource is not \"%s\" any more", name);
+		return take_resource(p, result, err);
+	}
 	records = json_get(result, "records");
 	if (!json_is_array(records))
 		return is_empty(doc) ? error_set(err, ERR_NOT_FOUND, "empty answer")
@@ -345,9 +373,10 @@ static int parse(const struct grid_env *env, const struct grid_request *req, str
 	result = take_body(&p, body, err);
 	if (result && try_second(&p))
 		return 0;
-	/* The note was for this answer only. */
-	if (!a->next[0])
-		a->n_notes = 0;
+	/* That note was for this answer only. */
+	for (int i = 0; !a->next[0] && i < a->n_notes; i++)
+		if (strcmp(a->notes[i].key, NOTE_SECOND) == 0)
+			a->notes[i--] = a->notes[--a->n_notes];
 	return result;
 }
 

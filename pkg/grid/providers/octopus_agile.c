@@ -61,13 +61,13 @@ static void ask_products(const struct grid_env *env, struct grid_plan *plan)
 	if (!r || !grid_plan_url(plan, r, "%s/products/?brand=OCTOPUS_ENERGY", env->base_url))
 		return;
 	r->what = PRODUCTS;
-	r->from_ms = r->to_ms = env->now_ms;
+	grid_request_about(r, NULL, env->now_ms, env->now_ms);
 }
 
 static void ask_rates(const struct grid_env *env, struct grid_plan *plan, const char *zone, const char *product,
 		      bool discovered)
 {
-	int64_t now = time_slot_floor(env->now_ms, SLOT_MS);
+	int64_t now = grid_now_slot(env);
 	int64_t from = now - GRID_PAST_SLOTS * SLOT_MS, to = now + 2 * DAY_MS;
 	char id[GRID_NAME_MAX * 2], a[TIME_TEXT], b[TIME_TEXT];
 	struct grid_request *r;
@@ -81,11 +81,9 @@ static void ask_rates(const struct grid_env *env, struct grid_plan *plan, const 
 				 time_format(to, b)))
 		return;
 	r->what = RATES;
-	r->from_ms = from;
-	r->to_ms = to;
+	grid_request_about(r, zone, from, to);
 	if (discovered)
 		(void)str_copy(r->rests_on, sizeof(r->rests_on), STR(NOTE_PRODUCT));
-	(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
 	(void)str_copy(r->product, sizeof(r->product), str_from(product));
 }
 

@@ -58,9 +58,7 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 			continue;
 		if (env->secret)
 			grid_key_header(env, r, "X-Api-Key");
-		(void)str_copy(r->zone, sizeof(r->zone), str_from(place->name));
-		r->from_ms = now - GRID_PAST_SLOTS * SLOT_MS;
-		r->to_ms = now + FORECAST_DAYS * DAY_MS;
+		grid_request_about(r, place->name, now - GRID_PAST_SLOTS * SLOT_MS, now + FORECAST_DAYS * DAY_MS);
 	}
 }
 

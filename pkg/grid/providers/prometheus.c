@@ -58,9 +58,7 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 			    env->base_url, query, from / SECOND_MS, env->now_ms / SECOND_MS, step_of(c) / SECOND_MS))
 			continue;
 		grid_authorize(env, r);
-		(void)str_copy(r->zone, sizeof(r->zone), str_from(c->name));
-		r->from_ms = from - SLOT_MS;
-		r->to_ms = now + SLOT_MS;
+		grid_request_about(r, c->name, from - SLOT_MS, now + SLOT_MS);
 	}
 }
 

@@ -59,9 +59,7 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 		    !grid_plan_url(ret, r, "%s/%s/%d?start=%s&end=%s&data_format=json", env->base_url,
 				   number ? "pes" : "gsp", number, time_format(from + SLOT_MS, a), time_format(to, b)))
 			continue;
-		r->from_ms = from;
-		r->to_ms = to;
-		(void)str_copy(r->zone, sizeof(r->zone), str_from(targets[i].zone));
+		grid_request_about(r, targets[i].zone, from, to);
 	}
 }
 

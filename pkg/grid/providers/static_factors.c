@@ -73,9 +73,7 @@ static void plan(const struct grid_env *env, const struct grid_target *targets, 
 		r = grid_plan_add(ret, id);
 		if (!r)
 			continue;
-		(void)str_copy(r->zone, sizeof(r->zone), str_from(targets[i].zone));
-		r->from_ms = now - GRID_PAST_SLOTS * SLOT_MS;
-		r->to_ms = now + AHEAD;
+		grid_request_about(r, targets[i].zone, now - GRID_PAST_SLOTS * SLOT_MS, now + AHEAD);
 	}
 }
 

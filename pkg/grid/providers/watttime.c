@@ -49,8 +49,7 @@ static struct grid_request *ask(const struct grid_env *env, struct grid_plan *pl
 		return NULL;
 	grid_bearer(r, grid_env_note(env, NOTE_TOKEN));
 	(void)str_copy(r->rests_on, sizeof(r->rests_on), STR(NOTE_TOKEN));
-	(void)str_copy(r->zone, sizeof(r->zone), str_from(zone));
-	r->from_ms = r->to_ms = env->now_ms;
+	grid_request_about(r, zone, env->now_ms, env->now_ms);
 	return r;
 }
 
@@ -62,7 +61,7 @@ static void ask_login(const struct grid_env *env, struct grid_plan *plan)
 		return;
 	grid_authorize(env, r);
 	r->what = LOGIN;
-	r->from_ms = r->to_ms = env->now_ms;
+	grid_request_about(r, NULL, env->now_ms, env->now_ms);
 }
 
 static void ask_region(const struct grid_env *env, struct grid_plan *plan, const struct grid_custom *place)
@@ -87,16 +86,14 @@ static void ask_values(const struct grid_env *env, struct grid_plan *plan, const
 	r = ask(env, plan, zone, "forecast", path);
 	if (r) {
 		r->what = FORECAST;
-		r->from_ms = now - SLOT_MS;
-		r->to_ms = now + (HORIZON_HOURS + 1) * HOUR_MS;
+		grid_request_about(r, zone, now - SLOT_MS, now + (HORIZON_HOURS + 1) * HOUR_MS);
 	}
 	(void)snprintf(path, sizeof(path), "historical?region=%s&start=%s&end=%s", region, time_format_minute(from, a),
 		       time_format_minute(now, b));
 	r = ask(env, plan, zone, "history", path);
 	if (r) {
 		r->what = HISTORY;
-		r->from_ms = from;
-		r->to_ms = now;
+		grid_request_about(r, zone, from, now);
 	}
 	(void)snprintf(path, sizeof(path), "signal-index?region=%s", region);
 	r = ask(env, plan, zone, "index", path);

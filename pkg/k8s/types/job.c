@@ -25,9 +25,12 @@ static int job_decode(const struct json *item, struct object *o, struct error *e
 	j->parallelism = decode_i32(json_get(spec, "parallelism"), 1);
 	j->completions = decode_i32(json_get(spec, "completions"), -1);
 	j->ttl_after_finished_ms = seconds(json_get(spec, "ttlSecondsAfterFinished"));
+	j->active_deadline_ms = seconds(json_get(spec, "activeDeadlineSeconds"));
 	pod_template_decode(json_get(spec, "template"), &o->arena, &j->template);
 	j->kueue_queue = queue ? queue : j->template.kueue_queue;
 
+	j->active = decode_i32(json_get(status, "active"), 0);
+	j->terminating = decode_i32(json_get(status, "terminating"), 0);
 	j->start_ms = decode_time(json_get(status, "startTime"));
 	j->completion_ms = decode_time(json_get(status, "completionTime"));
 	conditions_decode(json_get(status, "conditions"), kept_conditions, &o->arena, &j->conditions);

@@ -15,6 +15,9 @@ struct job {
 	const char *kueue_queue;       /* label on the Job or its template, NULL = none */
 	struct pod_template template;
 
+	int64_t active_deadline_ms; /* TIME_NONE = not set */
+
+	int32_t active, terminating;  /* pods, by the status */
 	int64_t start_ms;             /* status.startTime; TIME_NONE while suspended or not started */
 	int64_t completion_ms;        /* TIME_NONE unless Complete */
 	struct conditions conditions; /* Complete, Failed, Suspended only */

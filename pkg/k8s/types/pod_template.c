@@ -102,20 +102,25 @@ static void affinity_decode(const struct json *affinity, struct affinity_shape *
 {
 	const struct json *node = json_get(affinity, "nodeAffinity");
 	const struct json *required = json_get(node, "requiredDuringSchedulingIgnoredDuringExecution");
+	const struct json *preferred = json_get(node, "preferredDuringSchedulingIgnoredDuringExecution");
 
 	*ret = (struct affinity_shape){
 		.has_affinity = json_is_object(affinity),
 		.has_node_affinity = json_is_object(node),
 		.has_required = json_is_object(required),
-		.has_preferred = json_is_array(json_get(node, "preferredDuringSchedulingIgnoredDuringExecution")),
+		.has_preferred = json_is_array(preferred),
+		.n_preferred = (uint16_t)MIN(json_len(preferred), UINT16_MAX),
 	};
 	json_each (term, json_get(required, "nodeSelectorTerms")) {
 		if (ret->n_terms == POD_TEMPLATE_MAX_TERMS) {
 			ret->too_many_terms = true;
 			return;
 		}
-		if (json_is_array(json_get(term, "matchExpressions")))
+		const struct json *expressions = json_get(term, "matchExpressions");
+
+		if (json_is_array(expressions))
 			ret->term_has_expressions |= UINT32_C(1) << ret->n_terms;
+		ret->n_expressions[ret->n_terms] = (uint16_t)MIN(json_len(expressions), UINT16_MAX);
 		ret->n_terms++;
 	}
 }

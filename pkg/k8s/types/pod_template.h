@@ -30,7 +30,9 @@ struct affinity_shape {
 	bool has_preferred;  /* preferredDuringSchedulingIgnoredDuringExecution */
 	bool too_many_terms; /* more than POD_TEMPLATE_MAX_TERMS: do not patch */
 	uint8_t n_terms;     /* required.nodeSelectorTerms; ORed, so an expression goes into every one of them */
-	uint32_t term_has_expressions; /* bit i: term i has matchExpressions */
+	uint32_t term_has_expressions;                  /* bit i: term i has matchExpressions */
+	uint16_t n_expressions[POD_TEMPLATE_MAX_TERMS]; /* of each term; what was added last can be taken away again */
+	uint16_t n_preferred;
 };
 
 /* Nodes whose label `key` has one of the values. */
