@@ -10,6 +10,7 @@ static const struct command {
 } commands[] = {
 	{ "forecast", "forecasts a recorded series by rolling origin, and scores it", simulator_forecast },
 	{ "plan", "places a trace of jobs by recorded signals, and accounts for it", simulator_plan },
+	{ "cluster", "a whole cluster in virtual time, with and without Loadshift", simulator_cluster },
 	{ "import", "turns a published trace into a jobs file", simulator_import },
 };
 

@@ -10,6 +10,7 @@
 
 int simulator_forecast(int argc, char **argv, struct error *err);
 int simulator_plan(int argc, char **argv, struct error *err);
+int simulator_cluster(int argc, char **argv, struct error *err);
 int simulator_import(int argc, char **argv, struct error *err);
 
 /* The exit status for an error: whether the input is to blame. */

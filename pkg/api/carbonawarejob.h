@@ -39,8 +39,7 @@
 #define ANNOTATION_PARALLELISM "loadshift.io/parallelism" /* on the Job: the one that we have set last */
 /* On the Job: where its affinity sends it, see caj_placed_of() in decide/translate.h. */
 #define ANNOTATION_PLACED "loadshift.io/placed"
-/* On the Job, written by the workload: when it has saved its state, RFC 3339. */
-#define ANNOTATION_LAST_CHECKPOINT "loadshift.io/last-checkpoint"
+#define ANNOTATION_LAST_CHECKPOINT "loadshift.io/last-checkpoint" /* on the Job, by its workload: RFC 3339 */
 #define ANNOTATION_TEMPLATE_HASH "loadshift.io/template-hash" /* on the Job: of the jobTemplate it was made from */
 /* On the Job: the template's ttlSecondsAfterFinished, given to the Job only once its end has been recorded. */
 #define ANNOTATION_JOB_TTL "loadshift.io/ttl-seconds-after-finished"
@@ -153,10 +152,7 @@ struct caj_run {
 	struct caj_figures figures;
 };
 
-/*
- * How far a job has got that may pause or scale; decide/progress.h reads it. A stretch is a time in which it runs at
- * one parallelism. Written down before whatever ends a stretch is done, so nothing of it rests on pods.
- */
+/* How far a job has got that may pause or scale, kept by and for decide/progress.h. A stretch has one parallelism. */
 struct caj_ledger {
 	bool begun;         /* else nothing of this is there */
 	int64_t work_ms;    /* of stretches that have ended, as time at full parallelism */

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 
 #define SHOWN 40 /* bytes of a bad field in a message */
+#define CHUNK ((size_t)64 * 1024)
 
 struct csv {
 	FILE *file;
@@ -18,6 +19,8 @@ struct csv {
 	char *names[CSV_MAX_COLUMNS];
 	struct str fields[CSV_MAX_COLUMNS];
 	char text[CSV_MAX_LINE + 1];
+	size_t chunk_at, chunk_len; /* what has been read of the file and not yet taken */
+	char chunk[CHUNK];
 };
 
 int csv_error(const struct csv *csv, int column, struct error *err, const char *fmt, ...)
@@ -34,24 +37,46 @@ int csv_error(const struct csv *csv, int column, struct error *err, const char *
 			 csv->names[column], text);
 }
 
+/* Moves bytes up to the end of a line, or of the chunk, behind the first len ones of csv->text. */
+static int take_bytes(struct csv *csv, size_t *len, bool *ret_ended, struct error *err)
+{
+	const char *from = csv->chunk + csv->chunk_at;
+	const char *end = memchr(from, '\n', csv->chunk_len - csv->chunk_at);
+	size_t n = end ? (size_t)(end - from) : csv->chunk_len - csv->chunk_at, fit = MIN(n, CSV_MAX_LINE - *len);
+
+	if (memchr(from, 0, MIN(n, fit + 1)))
+		return csv_error(csv, -1, err, "a NUL byte: this is no text file");
+	if (fit < n)
+		return error_set(err, ERR_LIMIT, "%s:%lld: line is longer than %zu bytes", csv->path,
+				 (long long)csv->line, CSV_MAX_LINE);
+	memcpy(csv->text + *len, from, n);
+	*len += n;
+	csv->chunk_at += n + (end != NULL);
+	*ret_ended = end != NULL;
+	return 0;
+}
+
 /* 1 with the line in csv->text (without its end), 0 at the end of the file, -1. */
 static int read_line(struct csv *csv, size_t *ret_len, struct error *err)
 {
 	size_t len = 0;
-	int c;
+	bool ended = false, any = false;
 
 	csv->line++;
-	while ((c = getc_unlocked(csv->file)) != EOF && c != '\n') {
-		if (c == 0)
-			return csv_error(csv, -1, err, "a NUL byte: this is no text file");
-		if (len == CSV_MAX_LINE)
-			return error_set(err, ERR_LIMIT, "%s:%lld: line is longer than %zu bytes", csv->path,
-					 (long long)csv->line, CSV_MAX_LINE);
-		csv->text[len++] = (char)c;
+	while (!ended) {
+		if (csv->chunk_at == csv->chunk_len) {
+			csv->chunk_at = 0;
+			csv->chunk_len = fread_unlocked(csv->chunk, 1, CHUNK, csv->file);
+		}
+		if (csv->chunk_len == 0)
+			break;
+		any = true;
+		if (take_bytes(csv, &len, &ended, err))
+			return -1;
 	}
-	if (c == EOF && ferror(csv->file))
+	if (!ended && ferror(csv->file))
 		return error_errno(err, ERR_INTERNAL, errno, "%s:%lld: read", csv->path, (long long)csv->line);
-	if (c == EOF && len == 0)
+	if (!any)
 		return 0;
 	if (len && csv->text[len - 1] == '\r')
 		len--;

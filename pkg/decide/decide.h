@@ -93,7 +93,7 @@ struct caj_observed {
 	bool fold;                    /* account's runs hold pods that are gone: write them down */
 	bool can_plan;                /* there is a home to plan for, or it is not known yet: a plan will come */
 	int64_t job_finished_ms;      /* domain time of the Job's end, TIME_NONE */
-	int64_t job_started_ms;        /* domain time of its startTime: the last time it was let go; TIME_NONE */
+	int64_t job_started_ms;       /* domain time of its startTime: the last time it was let go; TIME_NONE */
 	int64_t job_suspended_ms;     /* domain time at which it became Suspended, TIME_NONE = it is not */
 	int64_t last_checkpoint_ms;   /* domain time of ANNOTATION_LAST_CHECKPOINT, TIME_NONE */
 	bool move_refused;            /* the API server has refused to let it go on in another region */

@@ -106,8 +106,10 @@ static const char *region_of(const struct ctx *c, const struct caj_segment *segm
 
 void pause_begin(struct ctx *c)
 {
-	const struct caj_segment *segment = present(c);
+	const struct caj_segment *segment = present(c), *to = next(c);
 
+	if (segment && segment->end_ms <= c->o->now_ms && to)
+		segment = to; /* what has begun, was suspended by its user and let go again, between two parts */
 	if (has_record(c) && !c->o->mode.observe)
 		begin(c, segment, region_of(c, segment), TIME_NONE);
 }
@@ -223,8 +225,10 @@ static const struct caj_segment *pause_for(struct ctx *c)
 	ctx_look_again(c, is->end_ms);
 	if (o->now_ms < is->end_ms || l->since_ms == TIME_NONE || l->interruptions >= may->max_interruptions)
 		return NULL;
-	if (o->now_ms - l->since_ms < may->min_run_ms) {
-		ctx_look_again(c, l->since_ms + may->min_run_ms);
+	/* A change of parallelism is no new run. */
+	int64_t ran_since = o->caj->spec.scale.set ? MIN(l->since_ms, c->s->released_ms) : l->since_ms;
+	if (o->now_ms - ran_since < may->min_run_ms) {
+		ctx_look_again(c, ran_since + may->min_run_ms);
 		return NULL;
 	}
 	int64_t until = MIN(to->start_ms, ctx_last_start_ms(c) - may->checkpoint_ms);
@@ -281,25 +285,32 @@ static void next_stretch(struct ctx *c, int32_t pods)
 	l->since_ms = ran ? c->o->now_ms : TIME_NONE;
 }
 
+/* A change of parallelism that was recorded and not carried out, because we were away: it has run as before. */
+static void correct_pods(struct ctx *c)
+{
+	struct caj_ledger *l = &c->s->ledger;
+	int32_t was = l->parallelism;
+
+	if (!c->o->caj->spec.scale.set || l->since_ms == TIME_NONE || set_pods(c->o->job) == was ||
+	    c->o->now_ms - l->since_ms <= SCALE_WORKS_MS)
+		return;
+	l->parallelism = (int32_t)set_pods(c->o->job);
+	next_stretch(c, was);
+}
+
 static void follow_scale(struct ctx *c)
 {
 	struct caj_ledger *l = &c->s->ledger;
 	int32_t n = wanted(c, present(c)), was = l->parallelism;
-	int64_t set = set_pods(c->o->job);
 
 	if (!c->o->caj->spec.scale.set)
 		return;
-	/* Recorded and not carried out, because somebody or we were away: it has run as before. */
-	if (set != was && l->since_ms != TIME_NONE && c->o->now_ms - l->since_ms > SCALE_WORKS_MS) {
-		l->parallelism = (int32_t)set;
-		next_stretch(c, was);
-	}
 	if (n != was) {
 		next_stretch(c, n);
 		ctx_event(c, false, "Scaled",
 			  arena_printf(c->arena, "runs with %d pods from now on instead of %d", n, was));
 	}
-	if (set != n) {
+	if (set_pods(c->o->job) != n) {
 		c->d->action = CAJ_SCALE_JOB;
 		c->d->check_caj = true;
 	}
@@ -330,19 +341,22 @@ void pause_follow(struct ctx *c, bool settled)
 	if (l->since_ms != TIME_NONE && o->job_started_ms != TIME_NONE && o->job_started_ms > l->since_ms)
 		l->since_ms = TIME_NONE;
 	if (l->since_ms == TIME_NONE && o->pods.running_since_ms != TIME_NONE) {
-		/* Stamps of pods are whole seconds. What somebody else let go has been seen later than it began. */
+		/*
+		 * Stamps of pods are whole seconds. What somebody else let go has been seen later than it began; but
+		 * no time may count twice.
+		 */
 		bool by_other = ctx_has_reason(c, COND_RELEASED, CAJ_UNSUSPENDED_BY_OTHER);
-		int64_t first = by_other ? c->s->paused_ms : c->s->released_ms;
+		int64_t first = by_other && l->work_ms == 0 ? c->s->paused_ms : c->s->released_ms;
 
 		/* As many as it has, not as were to be; for which the copy must not be an old one. */
 		c->d->check_job |= o->caj->spec.scale.set;
 		l->parallelism = o->caj->spec.scale.set && !by_other ? (int32_t)set_pods(o->job) : wanted(c, NULL);
-
 		l->since_ms = CLAMP(o->pods.running_since_ms, first, MAX(o->now_ms, first));
 		c->done_ms = l->work_ms + caj_work_ms(&o->caj->spec, l->parallelism, o->now_ms - l->since_ms);
 	}
 	if (!settled || o->mode.observe || o->job->kueue_queue)
 		return;
+	correct_pods(c);
 	take_plan(c);
 	if (caj_may_replan(o->caj, o->job) && pause_for(c))
 		record_pause(c);
@@ -434,6 +448,8 @@ static void decide_unsuspended(struct ctx *c, int64_t mark)
 
 		record_resume(c, PAUSE_TAKEN_BACK, c->s->ledger.region,
 			      since == TIME_NONE ? since : MAX(since, c->s->paused_ms));
+		if (o->caj->spec.scale.set)
+			c->s->ledger.parallelism = (int32_t)set_pods(o->job);
 		c->d->check_job = true;
 	}
 }
@@ -508,7 +524,7 @@ void pause_stay(struct ctx *c)
 			segment->region = l->region;
 	}
 	ctx_event(c, true, "MoveRefused",
-		  arena_printf(c->arena, "goes on in %s: this cluster takes no other region for a Job that has started",
+		  arena_printf(c->arena, "goes on in %s: the API server takes no other region for this Job any more",
 			       l->region));
 }
 

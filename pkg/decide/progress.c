@@ -58,11 +58,14 @@ void caj_progress(const struct carbonawarejob *caj, const struct job *job, int64
 						      .region = planned_region(s, now_ms) };
 		return;
 	}
-	int64_t ran_ms = running && l->since_ms != TIME_NONE ? MAX(now_ms - l->since_ms, 0) : 0;
+	bool runs = running && l->since_ms != TIME_NONE;
+	int64_t stretch_ms = runs ? MAX(now_ms - l->since_ms, 0) : 0;
+	/* A change of parallelism is no new run. */
+	int64_t ran_ms = runs && caj->spec.scale.set ? MAX(now_ms - s->released_ms, stretch_ms) : stretch_ms;
 	*ret = (struct caj_progress){
 		.begun = true,
 		.running = running,
-		.done_ms = l->work_ms + caj_work_ms(&caj->spec, l->parallelism, ran_ms),
+		.done_ms = l->work_ms + caj_work_ms(&caj->spec, l->parallelism, stretch_ms),
 		.ran_ms = ran_ms,
 		.region = l->region ? l->region : planned_region(s, now_ms),
 		.parallelism = l->parallelism,

@@ -20,7 +20,7 @@ struct caj_progress {
 	bool begun;          /* has been let go and has not ended; else nothing else is set */
 	bool running;        /* let go now: neither paused nor suspended */
 	int64_t done_ms;     /* work done, as time at full parallelism */
-	int64_t ran_ms;      /* since a pod runs in the present stretch; 0 = none does yet, or it is not running */
+	int64_t ran_ms;      /* since it was let go the last time; 0 = no pod runs yet, or it is not running */
 	const char *region;  /* of the present or last stretch; NULL = not known. Borrowed from caj */
 	int32_t parallelism; /* the same; 0 = not known */
 	int interruptions, moves;

@@ -319,7 +319,7 @@ static void try_finish(const struct table *t, int border, int layer, int r, int 
 	const struct slot_sums *sums = &g->sums[region];
 	double on = on_of(t, border, layer, r, j)[full], off = m < 0 ? INFINITY : off_of(t, border, layer, r, j)[m];
 	/* What the last slots add is not below 0, so that what costs too much already need not be looked at. */
-	bool adds = job->delay_per_ms >= 0 && g->run == 1 && border < g->s->n && sums->cost[border] >= 0;
+	bool adds = job->delay_per_ms >= 0 && g->run == 1 && sums->shut[border] > border && sums->cost[border] >= 0;
 	double most = adds ? best->cost : INFINITY;
 
 	if (on < most) {

@@ -101,6 +101,19 @@ static inline double block_cost(const struct block *b, int64_t i, int64_t whole,
 	return cost;
 }
 
+/* Of the starts from step i to i + more, a block of whole steps each; INFINITY if none is all known. */
+static double best_of_whole(const struct block *b, int64_t i, int64_t more, int64_t whole)
+{
+	double best = INFINITY;
+
+	for (int64_t last = i + more; i <= last; i++) {
+		double cost = block_cost(b, i, whole, 0, 0);
+
+		best = cost < best ? cost : best;
+	}
+	return best;
+}
+
 /*
  * The best of the starts from .. to that lie at `into` a step: of successive ones only the index differs, and both
  * ends' parts of a step stay the same. Mean cost, and delay.
@@ -113,6 +126,8 @@ static double best_of_steps(const struct block *b, int64_t from_ms, int64_t to_m
 	double into_part = (double)into / (double)step, over_part = (double)over / (double)step;
 	double share = (double)step / (double)d;
 
+	if (into == 0 && over == 0 && b->p->delay_per_ms == 0 && from_ms <= to_ms)
+		return fmin(best, share * best_of_whole(b, i, MIN((to_ms - from_ms) / step, g->n - whole - i), whole));
 	for (int64_t at = from_ms; at <= to_ms && i + whole + (over > 0) <= g->n; at += step, i++) {
 		double cost = block_cost(b, i, whole, into_part, over_part) * share +
 			      b->p->delay_per_ms * (double)(at - b->t->start_min_ms);

@@ -24,6 +24,8 @@ enum {
 	URGENCY,
 	MAX_CARBON,
 	MAX_PRICE,
+	PODS,
+	CPU,
 	N_COLUMNS,
 };
 
@@ -46,6 +48,8 @@ static const char *const names[N_COLUMNS] = {
 	[URGENCY] = "urgency",
 	[MAX_CARBON] = "max_carbon_g_per_kwh",
 	[MAX_PRICE] = "max_price_per_mwh",
+	[PODS] = "pods",
+	[CPU] = "cpu",
 };
 
 struct jobs {
@@ -228,6 +232,14 @@ static int read_scale(const struct jobs *j, struct arena *arena, struct job *job
 	return read_speedup(j, throughput, (int)max, err);
 }
 
+static int read_pods(const struct jobs *j, struct job *job, struct error *err)
+{
+	return csv_i64_opt(j->csv, j->column[PODS], 1, JOBS_MAX_PODS, 1, &job->pods, err) ||
+			       csv_number_opt(j->csv, j->column[CPU], 0.001, JOBS_MAX_CORES, 1, &job->cores, err)
+		       ? -1
+		       : 0;
+}
+
 static int read_rest(const struct jobs *j, struct job *job, struct error *err)
 {
 	struct str urgency = csv_field(j->csv, j->column[URGENCY]);
@@ -253,7 +265,7 @@ int jobs_next(struct jobs *j, struct arena *arena, struct job *ret, struct error
 	if (got <= 0)
 		return got;
 	if (read_required(j, arena, &job, err) || read_zones(j, arena, &job, err) || read_pauses(j, &job, err) ||
-	    read_scale(j, arena, &job, err) || read_rest(j, &job, err))
+	    read_scale(j, arena, &job, err) || read_rest(j, &job, err) || read_pods(j, &job, err))
 		return -1;
 	*ret = job;
 	return 1;

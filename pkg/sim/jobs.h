@@ -11,6 +11,7 @@
  *	min_parallel, max_parallel, speedup         work per time at 1 .. max_parallel pods; default in proportion
  *	urgency                 Normal | Critical
  *	max_carbon_g_per_kwh, max_price_per_mwh     of the mean over the run; hard
+ *	pods, cpu               pods that run at once, cores that each asks for; default 1; for `simulator cluster`
  *
  * With a step, arrival, duration and a queue's mean are cut to multiples of it (durations to one at least), as discrete
  * simulators do.
@@ -26,6 +27,8 @@
 #define JOBS_MAX_DURATION_S 316224000.0 /* ten years */
 #define JOBS_MAX_WATTS 1e9
 #define JOBS_MAX_QUEUES 16
+#define JOBS_MAX_PODS 256
+#define JOBS_MAX_CORES 1024
 
 struct job {
 	const char *id;
@@ -44,6 +47,8 @@ struct job {
 	struct elastic_profile scale;
 	bool critical;
 	double max_carbon, max_price; /* NAN: none */
+	int64_t pods;
+	double cores; /* of each pod */
 };
 
 /* Jobs up to that long are taken to be `mean` long, and wait that long at most (GAIA). */

@@ -346,7 +346,7 @@ static bool plan_lowest_window(const struct scenario *s, const struct task *t, s
 {
 	struct costs c;
 	struct block_sums b;
-	double best = INFINITY;
+	double best = INFINITY, under = INFINITY;
 	int64_t start_ms = 0, slot_ms = s->grid->step_ms, at = t->start_min_ms;
 	int zone = 0;
 
@@ -356,12 +356,11 @@ static bool plan_lowest_window(const struct scenario *s, const struct task *t, s
 		for (int z = 0; z < t->job->n_zones; z++) {
 			double v = block_cost(&c.sums[z], &b, later);
 
-			/* Sums differ in the last bits; a later window has to be better by more. */
-			if (!(v < best - 1e-12 * fabs(best)) && !(v < INFINITY && best == INFINITY))
-				continue;
-			if (!allowed(s, t, &c, z, at))
+			if (v >= under || !allowed(s, t, &c, z, at))
 				continue;
 			best = v;
+			/* Sums differ in the last bits; a later window has to be better by more. */
+			under = best - 1e-12 * fabs(best);
 			start_ms = at;
 			zone = z;
 		}

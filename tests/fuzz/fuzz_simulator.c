@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Fuzz target: the files that the simulator reads. First byte: signals, jobs (on fixed signals, planned by a policy),
- * capacity, issued forecasts, or a trace in one of four layouts. What is loaded is regular, and plans lie in their
- * windows.
+ * capacity, issued forecasts, a trace in one of four layouts, a cluster's nodes, or what is to fail in it. What is
+ * loaded is regular, and plans lie in their windows.
  */
 #include <sys/mman.h>
 
+#include "sim/cluster_faults.h"
+#include "sim/cluster_nodes.h"
 #include "sim/import.h"
 #include "sim/policy.h"
 
@@ -115,6 +117,34 @@ static void try_outlook(const char *path, const struct signals *s)
 	outlook_release(&o);
 }
 
+static void try_nodes(const char *path, const struct signals *s)
+{
+	struct error err = ERROR_INIT;
+	struct cluster_nodes n = { .n = 0 };
+
+	if (nodes_load(&n, path, s, &err))
+		return;
+	require(n.n >= 1 && n.n <= NODES_MAX, "as many nodes as may be");
+	for (size_t i = 0; i < n.n; i++)
+		require(n.items[i].zone >= 0 && n.items[i].zone < s->n_zones && n.items[i].cpu_milli > 0, "nodes");
+	nodes_release(&n);
+}
+
+static void try_faults(const uint8_t *data, size_t size)
+{
+	struct error err = ERROR_INIT;
+	struct faults f;
+	char spec[256];
+	uint64_t rng = 1;
+
+	(void)str_copy(spec, sizeof(spec), str_of((const char *)data, size));
+	if (faults_parse(spec, &f, &err))
+		return;
+	for (int k = 0; k < FAULT_KINDS; k++)
+		require(faults_next(&f, (enum fault_kind)k, &rng) >= 1 && f.kind[k].length_ms >= 0, "times");
+	require(f.conflict_share >= 0 && f.conflict_share < 1, "share");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct import_options how = { .format = size ? (enum import_format)(data[0] % 4) : IMPORT_SWF,
@@ -138,7 +168,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	fixed_signals(&s);
-	switch (data[0] / 16 % 5) {
+	switch (data[0] / 16 % 7) {
 	case 0:
 		try_signals(path);
 		break;
@@ -151,6 +181,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		try_outlook(path, &s);
+		break;
+	case 5:
+		try_nodes(path, &s);
+		break;
+	case 6:
+		try_faults(data + 1, size - 1);
 		break;
 	default:
 		(void)import_trace(&how, path, null, &counts, &err);

@@ -154,6 +154,27 @@ REFUSED: dict[str, tuple[Object, str, str]] = {
         "at most 32 items",
     ),
     "relocate upper case": (caj(relocate={"regions": ["LONDON"]}), "spec.relocate.regions[0]", REGION),
+    "no pause at all": (caj(interrupt={"maxInterruptions": 0}), "spec.interrupt.maxInterruptions", "equal to 1"),
+    "16 pauses": (caj(interrupt={"maxInterruptions": 16}), "spec.interrupt.maxInterruptions", "equal to 15"),
+    "interrupt in words": (caj(interrupt={"restartWattHours": "2"}), "spec.interrupt.restartWattHours", "number"),
+    "scale to nothing": (caj(scale={}), "spec.scale.maxParallelism", "Required value"),
+    "scale to 65": (caj(scale={"maxParallelism": 65}), "spec.scale.maxParallelism", "equal to 64"),
+    "scale upside down": (
+        caj(scale={"minParallelism": 3, "maxParallelism": 2}),
+        "spec.scale",
+        "minParallelism must not be greater than maxParallelism; lower it or raise that",
+    ),
+    "speedup of one": (caj(scale={"maxParallelism": 2, "speedup": [1]}), "spec.scale", "must have maxParallelism entries"),
+    "speedup that falls": (
+        caj(scale={"maxParallelism": 3, "speedup": [1, 2, 1.5]}),
+        "spec.scale.speedup",
+        "speedup must rise from entry to entry",
+    ),
+    "speedup that stays": (
+        caj(scale={"maxParallelism": 2, "speedup": [1, 1]}),
+        "spec.scale.speedup",
+        "speedup must rise from entry to entry",
+    ),
     "limit without value": (
         caj(limits={"maxCarbonGramsPerKWh": {}}),
         "spec.limits.maxCarbonGramsPerKWh.value",
@@ -246,6 +267,10 @@ def test_takes_what_is_odd_but_right(api: Api) -> None:
             {"powerWattsPerPod": 0, "safetyMarginSeconds": 0, "maxDelaySeconds": 0, "ttlSecondsAfterFinished": 0},
             {"finishBy": {"time": "00:00", "timeZone": "America/Argentina/Buenos_Aires", "weekdays": ["Sunday"]}},
             {"expectedDurationSeconds": 31536000},
+            {"interrupt": {}},
+            {"interrupt": {"restartWattHours": 2.5, "maxInterruptions": 15, "minRunSeconds": 0}},
+            {"scale": {"maxParallelism": 64, "speedup": [1 + n / 2 for n in range(64)]}},
+            {"scale": {"maxParallelism": 1, "speedup": [1]}},
         ]
     ):
         api.create(caj(f"odd-{number}", **spec))

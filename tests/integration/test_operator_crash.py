@@ -12,7 +12,7 @@ import pytest
 from cluster import ControlPlane
 from harness.api import Api
 from harness.audit import AuditLog
-from harness.grid import VirtualClock, carbon_aware_job, condition, fresh_clock, job_template, set_region
+from harness.grid import VirtualClock, carbon_aware_job, condition, fresh_clock, job_template, rfc3339, set_region
 from harness.operator import (
     Operator,
     check_ran_once,
@@ -21,6 +21,7 @@ from harness.operator import (
     releases,
     start_operator,
 )
+from harness.pauses import Workers, check_followed
 from harness.process import ProcessRunner
 from harness.proxy import Proxy, Request, crash_points
 
@@ -135,4 +136,50 @@ def test_killed_again_and_again(
     for name in names:
         check(api, audit, name, clock, late=60)
     print(f"killed {kills} times")
+    assert kills >= 14
+
+
+# ---- jobs that pause, move and scale --------------------------------------------------------------------------------
+
+# Nothing is clean in the first hours, while it is created and planned.
+TIDES = [600] * 6 + ([50] * 2 + [600] * 4) * 15
+LONDON_FIRST = [600] * 6 + [50] * 3 + [700] * 87
+THEN_SCOTLAND = [700] * 13 + [50] * 2 + [700] * 81
+FLEXIBLE = {"interrupt": {"minRunSeconds": 900, "maxInterruptions": 2}, "powerWattsPerPod": 1000, "homeRegion": "london"}
+SHAPES: dict[str, dict[str, Any]] = {
+    "pausing": {},
+    "moving": {"relocate": {"regions": ["north-scotland"]}},
+    "scaling": {"scale": {"maxParallelism": 2}},
+}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_killed_at_every_write_of_a_life_with_pauses(
+    api: Api, clock: VirtualClock, operator: Operator, proxy: Proxy, audit: AuditLog, shape: str
+) -> None:
+    """Each write of its life is killed twice: never made, then made without a reply. Still it pauses and goes on by its
+    plan, never runs twice, and ends."""
+    work = 2 * 3600
+    set_region(api, "london", clock.now(), LONDON_FIRST if shape == "moving" else TIDES, [200000] * 96)
+    set_region(api, "north-scotland", clock.now(), THEN_SCOTLAND, [200000] * 96)
+    template = job_template("1h", parallelism=2, completions=6) if shape == "scaling" else job_template("1h")
+    deadline = rfc3339(clock.now() + 12 * 3600)
+    spec = {**FLEXIBLE, **SHAPES[shape], "expectedDurationSeconds": work, "deadline": deadline}
+    api.create(carbon_aware_job(shape, template, **spec))
+    moments = itertools.cycle(("before", "after"))
+    kills = 0
+    with Workers(api, clock, {shape: work}):
+        trap = proxy.arm(1, next(moments), operator.kill)
+        while trap.fires_before(lambda: at_rest(api, shape), 150, what=f"{shape} is at rest"):
+            kills += 1
+            trap = proxy.arm(1, next(moments), operator.kill)
+            operator.program.start()
+        proxy.disarm()
+    caj = api.get("carbonawarejobs", shape)
+    kinds = [kind for kind, _ in check_followed(audit, api.namespace, shape, clock, late=20)]
+    print(f"{shape}: killed {kills} times, {kinds}")
+    assert condition(caj, "Complete").get("status") == "True", caj["status"]
+    assert len(creations(audit, api.namespace, shape)) == 1
+    assert caj["status"]["progress"]["interruptions"] >= 1
     assert kills >= 14

@@ -1,77 +1,177 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs that pause, resume, move and scale by their plan, on the real API server and its Job controller."""
+"""Jobs that pause, resume, move and scale by their plan, on the real API server and its Job controller.
+
+All of them live at once in one world of seven real minutes' forecast, each in a region whose carbon makes its story the
+best plan there is; each test looks at the story of one.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cluster import ControlPlane
+from conftest import install_crds
 from harness.api import Api
 from harness.audit import AuditLog
-from harness.grid import VirtualClock, carbon_aware_job, condition, fresh_clock, job_template, parse_time, set_region, state
+from harness.grid import VirtualClock, carbon_aware_job, condition, fresh_clock, job_template, parse_time, rfc3339
+from harness.grid import set_region, state
 from harness.operator import LABEL_JOB, Operator, start_operator
+from harness.pause_day import run_days
 from harness.pauses import Workers, check_followed, placed_in, switches
-from harness.process import ProcessRunner
+from harness.process import ROOT, ProcessRunner
+from harness.proxy import Proxy
 
 HOUR = 3600
-# An hour clean, two dirty, an hour clean, and so on: two hours of work fit only into two clean hours.
-TIDES = ([50] * 2 + [600] * 4) * 16
-EBB = ([600] * 6 + [50] * 2 + [600] * 4 + [50] * 2 + [600] * 4) * 4
+CARBON = {
+    # An hour clean, two dirty, and so on: two hours of work fit only into two clean hours.
+    "london": ([50] * 2 + [600] * 4) * 16,
+    # The same, but hardly worth a pause.
+    "yorkshire": ([200] * 2 + [320] * 4) * 16,
+    # Clean first, and then elsewhere.
+    "south-wales": [50] * 3 + [700] * 93,
+    "north-scotland": [700] * 6 + [50] * 2 + [700] * 88,
+    # One hour dirty in between.
+    "east-england": [50] * 2 + [600] * 2 + [50] * 92,
+}
+LIMITS = {"backoffLimit": 0, "activeDeadlineSeconds": 3 * HOUR}
+SHAPES = {
+    "failed-only": job_template("1h", podReplacementPolicy="Failed", **LIMITS),
+    "indexed": job_template("1h", completionMode="Indexed", completions=3, parallelism=2, **LIMITS),
+    "many": job_template("1h", completions=5, parallelism=2, **LIMITS),
+}
+MOVES = {"homeRegion": "south-wales", "relocate": {"regions": ["north-scotland"]}}
 
 
-@pytest.fixture
-def clock() -> VirtualClock:
-    """Begins with a slot, so that plans begin with one, too."""
-    clock = VirtualClock(240, int(time.time()) // 1800 * 1800 - 1800)
-    rest = -clock.now() % 1800 / 240
-    time.sleep(rest + 0.3 if rest < 4 else 0)
-    return clock
-
-
-@pytest.fixture
-def operator(
-    api: Api, programs: ProcessRunner, operator_kubeconfig: Any, clock: VirtualClock
-) -> Callable[..., Operator]:
-    def start(*flags: str) -> Operator:
-        return start_operator(programs, operator_kubeconfig, "loadshift-system", clock, "--identity", "pausing", *flags)
-
-    return start
-
-
-def slot_of(clock: VirtualClock) -> float:
-    return clock.now() // 1800 * 1800
-
-
-def pausing(name: str, clock: VirtualClock, hours: float = 2, within: float = 9, **spec: Any) -> dict[str, Any]:
-    """Of that many hours, to be done within so many; the test's workers end it when the work is done."""
+def pausing(name: str, now: float, hours: float = 2, within: float = 9, **spec: Any) -> dict[str, Any]:
+    """Of that many hours, to be done within so many; the workers end it when the work is done."""
     template = spec.pop("template", None) or job_template("1h")
-    deadline = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(slot_of(clock) + within * HOUR))
-    spec = {"interrupt": {"minRunSeconds": 900}, "powerWattsPerPod": 1000, "deadline": deadline} | spec
-    return carbon_aware_job(name, template, expectedDurationSeconds=int(hours * HOUR), **spec)
+    common = {
+        "interrupt": {"minRunSeconds": 900},
+        "powerWattsPerPod": 1000,
+        "homeRegion": "london",
+        "deadline": rfc3339(now // 1800 * 1800 + within * HOUR),
+        "expectedDurationSeconds": int(hours * HOUR),
+    }
+    return carbon_aware_job(name, template, **common | spec)
 
 
-def run(api: Api, name: str, clock: VirtualClock, hours: float = 2, timeout: float = 240) -> dict[str, Any]:
-    with Workers(api, clock, {name: hours * HOUR}):
-        return api.wait("carbonawarejobs", name, lambda c: state(c) in ("Succeeded", "Failed"), timeout=timeout, what="ends")
+def stories(now: float) -> dict[str, tuple[dict[str, Any], float]]:
+    """All objects by name, and for how many hours each works."""
+    scales = pausing("scales", now, 1.75, 3.2, template=job_template("1h", completions=12, parallelism=4),
+                     homeRegion="east-england", scale={"maxParallelism": 4})  # fmt: skip
+    del scales["spec"]["interrupt"]
+    made = [scales, pausing("moves", now, **MOVES), pausing("stays", now, **MOVES)]
+    made += [pausing(name, now) for name in ("tides", "now", "by-hand", "held")]
+    made += [pausing(name, now, template=template) for name, template in SHAPES.items()]
+    made += [pausing("careful", now, homeRegion="yorkshire")]
+    return {m["metadata"]["name"]: (m, m["spec"]["expectedDurationSeconds"] / HOUR) for m in made}
 
 
-def test_pauses_through_the_dirty_hours(
-    api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
-) -> None:
+@dataclass
+class World:
+    api: Api
+    audit: AuditLog
+    clock: VirtualClock
+    operator: Operator
+    acts: dict[str, Future[Any]]
+
+    def ended(self, name: str) -> dict[str, Any]:
+        return self.api.wait(
+            "carbonawarejobs", name, lambda c: state(c) in ("Succeeded", "Failed"), timeout=240, what="ends"
+        )
+
+    def followed(self, name: str) -> list[str]:
+        return [kind for kind, _ in check_followed(self.audit, self.api.namespace, name, self.clock)]
+
+
+@pytest.fixture(scope="module")
+def world(run_directory: Path, kube_tools: dict[str, str]) -> Iterator[World]:
+    directory = run_directory / "pauses"
+    directory.mkdir()
+    runner = ProcessRunner(directory)
+    with ControlPlane(directory / "cluster", tools=kube_tools) as plane, Proxy(plane, user=None) as proxy:
+        install_crds(plane)
+        plane.kubectl("apply", "-f", str(ROOT / "manifests" / "rbac.yaml"))
+        for name in CARBON:
+            plane.add_nodes(1, {"loadshift.io/region": name}, prefix=name)
+        api, clock = Api(plane.client), fresh_clock()
+        for name, carbon in CARBON.items():
+            set_region(api, name, clock.now(), carbon, [200000] * 96)
+        # As before Kubernetes 1.35, where a Job that has started keeps its affinity.
+        proxy.answer(422, lambda r: r.path.endswith("/jobs/stays") and b'"remove"' in r.body, times=None)
+        kubeconfig = proxy.account_kubeconfig("loadshift-system", "loadshift-operator")
+        operator = start_operator(runner, kubeconfig, "loadshift-system", clock)
+        made = stories(clock.now())
+        work = {name: hours * HOUR for name, (_, hours) in made.items()}
+        with Workers(api, clock, work, early={"indexed": 900, "many": 900}), ThreadPoolExecutor(8) as pool:
+            for story, _ in made.values():
+                api.create(story)
+            acts = {act.__name__: pool.submit(act, api, clock) for act in (hurry, by_hand, hold, early_ones, checkpoint)}
+            yield World(api, AuditLog(plane.audit_log), clock, operator, acts)
+        operator.program.terminate()  # while there is a way to give the Lease back
+    runner.close()
+
+
+def paused(api: Api, name: str) -> dict[str, Any]:
+    """The Job, once it is paused and its pods are gone."""
+    api.wait("carbonawarejobs", name, lambda c: state(c) == "Paused", timeout=120, what="is paused")
+    return api.wait("jobs", name, lambda j: j["spec"]["suspend"] and not j["status"].get("active"), what="has no pod")
+
+
+def hurry(api: Api, _: VirtualClock) -> dict[str, Any]:
+    paused(api, "now")
+    api.patch("carbonawarejobs", "now", {"metadata": {"annotations": {"loadshift.io/run-now": "true"}}})
+    return api.wait("carbonawarejobs", "now", lambda c: state(c) == "Running", timeout=10, what="runs")
+
+
+def by_hand(api: Api, _: VirtualClock) -> dict[str, Any]:
+    paused(api, "by-hand")
+    api.patch("jobs", "by-hand", {"spec": {"suspend": False}})
+    return api.wait("carbonawarejobs", "by-hand", lambda c: state(c) == "Running", timeout=10, what="runs")
+
+
+def hold(api: Api, _: VirtualClock) -> dict[str, Any]:
+    paused(api, "held")
+    api.patch("carbonawarejobs", "held", {"spec": {"suspend": True}})
+    held = api.wait("carbonawarejobs", "held", lambda c: state(c) == "Suspended", timeout=10, what="is held")
+    api.patch("carbonawarejobs", "held", {"spec": {"suspend": False}})
+    return held
+
+
+def early_ones(api: Api, _: VirtualClock) -> dict[str, Any]:
+    return {name: paused(api, name) for name in SHAPES}
+
+
+def checkpoint(api: Api, clock: VirtualClock) -> str | None:
+    """Says that its last checkpoint was long ago; gives its state in the gap; then that it has just made one."""
+
+    def tell(at: float) -> None:
+        api.patch("jobs", "careful", {"metadata": {"annotations": {"loadshift.io/last-checkpoint": rfc3339(at)}}})
+
+    running = api.wait("carbonawarejobs", "careful", lambda c: state(c) == "Running", timeout=90, what="runs")
+    tell(1577836800)
+    ends = parse_time(running["status"]["plan"]["segments"][0]["endTime"])
+    time.sleep(max(clock.real(ends) - time.time(), 0) + 2)
+    then = state(api.get("carbonawarejobs", "careful"))
+    tell(time.time())
+    return then
+
+
+def test_pauses_through_the_dirty_hours(world: World) -> None:
     """Let go, paused, resumed: as planned, each recorded before it was done; energy by segment, and savings add up."""
-    set_region(api, "london", clock.now(), TIDES, [200000] * 96)
-    running = operator()
-    api.create(pausing("tides", clock))
-    caj = run(api, "tides", clock)
+    caj = world.ended("tides")
     assert state(caj) == "Succeeded", caj["status"]
-    followed = check_followed(audit, api.namespace, "tides", clock)
-    assert [kind for kind, _ in followed][:3] == ["release", "pause", "release"]
-    status, job = caj["status"], api.get("jobs", "tides")
-    assert status["progress"]["interruptions"] == len([k for k, _ in followed if k == "pause"]) >= 1
-    assert "failed" not in job["status"]
+    followed = world.followed("tides")
+    assert followed[:3] == ["release", "pause", "release"]
+    status = caj["status"]
+    assert status["progress"]["interruptions"] == followed.count("pause")
     runs = status["runs"]
     assert [r.get("segment", 0) for r in runs] == list(range(len(runs))) and len(runs) >= 2, runs
     assert all(a["endTime"] <= b["startTime"] for a, b in zip(runs, runs[1:], strict=False)), runs
@@ -80,119 +180,86 @@ def test_pauses_through_the_dirty_hours(
     assert status["actual"]["energyMilliWattHours"] == pytest.approx(2_000_000, rel=0.35)
     saved = status["savings"]
     assert saved["time"]["carbonMilligrams"] + saved["place"]["carbonMilligrams"] == saved["total"]["carbonMilligrams"]
-    reasons = {e["reason"] for e in api.list("events") if e["involvedObject"]["name"] == "tides"}
+    reasons = {e["reason"] for e in world.api.list("events") if e["involvedObject"]["name"] == "tides"}
     assert {"Released", "Paused", "Resumed", "Completed"} <= reasons
-    assert running.metric("loadshift_pauses_total") == running.metric("loadshift_resumes_total") >= 1
+    assert world.operator.metric("loadshift_pauses_total") >= 1
+    assert world.operator.metric("loadshift_resumes_total", reason="PlanDue") >= 1
 
 
-def test_moves_between_two_parts(
-    api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
-) -> None:
+def test_moves_between_two_parts(world: World) -> None:
     """Clean here first and there later: it goes on where it is clean, by one patch of affinity and suspend."""
-    set_region(api, "london", clock.now(), [50] * 2 + [700] * 94, [200000] * 96)
-    set_region(api, "north-scotland", clock.now(), [700] * 6 + [50] * 90, [200000] * 96)
-    operator()
-    api.create(pausing("moves", clock, homeRegion="london", relocate={"regions": ["north-scotland"]}))
-    caj = run(api, "moves", clock)
+    caj = world.ended("moves")
     assert state(caj) == "Succeeded", caj["status"]
-    followed = check_followed(audit, api.namespace, "moves", clock)
-    assert [kind for kind, _ in followed] == ["release", "pause", "release"]
-    job = api.get("jobs", "moves")
+    assert world.followed("moves") == ["release", "pause", "release"]
+    job = world.api.get("jobs", "moves")
     assert placed_in(job) == "north-scotland"
-    terms = job["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
-    assert len(terms["preferredDuringSchedulingIgnoredDuringExecution"]) == 1
-    (term,) = terms["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    affinity = job["spec"]["template"]["spec"]["affinity"]["nodeAffinity"]
+    assert len(affinity["preferredDuringSchedulingIgnoredDuringExecution"]) == 1
+    (term,) = affinity["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     assert len(term["matchExpressions"]) == 1
-    assert [r["region"] for r in caj["status"]["runs"]] == ["london", "north-scotland"]
+    assert [r["region"] for r in caj["status"]["runs"]] == ["south-wales", "north-scotland"]
     assert caj["status"]["progress"]["moves"] == 1
 
 
-def test_scales_without_a_pause(
-    api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
-) -> None:
+def test_a_refused_move_goes_on_in_place(world: World) -> None:
+    caj = world.ended("stays")
+    assert state(caj) == "Succeeded", caj["status"]
+    assert caj["status"]["progress"]["inPlace"] is True
+    assert caj["status"]["progress"]["moves"] == 0
+    assert placed_in(world.api.get("jobs", "stays")) == "south-wales"
+    assert {r["region"] for r in caj["status"]["runs"]} == {"south-wales"}
+    assert "MoveRefused" in {e["reason"] for e in world.api.list("events")}
+
+
+def test_scales_without_a_pause(world: World) -> None:
     """All pods while it is clean, one while it is not; never suspended in between."""
-    set_region(api, "london", clock.now(), [50] * 2 + [600] * 2 + [50] * 92, [200000] * 96)
-    operator()
-    template = job_template("1h", completions=12, parallelism=4)
-    caj = pausing("scales", clock, hours=1.75, within=4, template=template, scale={"maxParallelism": 4})
-    del caj["spec"]["interrupt"]
-    api.create(caj)
-    done = run(api, "scales", clock, hours=1.75)
-    assert state(done) == "Succeeded", done["status"]
-    kinds = [kind for kind, _ in check_followed(audit, api.namespace, "scales", clock)]
+    caj = world.ended("scales")
+    assert state(caj) == "Succeeded", caj["status"]
+    kinds = world.followed("scales")
     assert kinds.count("release") == 1 and "pause" not in kinds and kinds.count("scale") >= 1, kinds
 
 
-def test_a_paused_job_in_a_hurry_goes_on_at_once(
-    api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
-) -> None:
+def test_a_paused_job_in_a_hurry_goes_on_at_once(world: World) -> None:
     """Run-now, and unsuspending the Job by hand, end a pause; spec.suspend keeps it, with the work done so far."""
-    set_region(api, "london", clock.now(), TIDES, [200000] * 96)
-    operator()
-    names = ["now", "by-hand", "held"]
-    with Workers(api, clock, dict.fromkeys(names, 2 * HOUR)):
-        for name in names:
-            api.create(pausing(name, clock))
-        for name in names:
-            api.wait("carbonawarejobs", name, lambda c: state(c) == "Paused", timeout=60, what="is paused")
-            api.wait("jobs", name, lambda j: not j["status"].get("active"), what="has no pod")
-        api.patch("carbonawarejobs", "now", {"metadata": {"annotations": {"loadshift.io/run-now": "true"}}})
-        api.patch("jobs", "by-hand", {"spec": {"suspend": False}})
-        api.patch("carbonawarejobs", "held", {"spec": {"suspend": True}})
-        for name, reason in (("now", "RunNow"), ("by-hand", "UnsuspendedByOther")):
-            caj = api.wait("carbonawarejobs", name, lambda c: state(c) == "Running", timeout=10, what="runs")
-            assert condition(caj, "Released")["reason"] == reason
-            api.wait("carbonawarejobs", name, lambda c: state(c) == "Succeeded", timeout=60, what="ends")
-        held = api.wait("carbonawarejobs", "held", lambda c: state(c) == "Suspended", timeout=10, what="is held")
-        assert held["status"]["progress"]["workSeconds"] >= 1800
-        api.patch("carbonawarejobs", "held", {"spec": {"suspend": False}})
-        api.wait("carbonawarejobs", "held", lambda c: state(c) == "Succeeded", timeout=120, what="ends")
+    assert condition(world.acts["hurry"].result(200), "Released")["reason"] == "RunNow"
+    assert condition(world.acts["by_hand"].result(200), "Released")["reason"] == "UnsuspendedByOther"
+    assert world.acts["hold"].result(200)["status"]["progress"]["workSeconds"] >= 1800
+    for name in ("now", "by-hand", "held"):
+        assert state(world.ended(name)) == "Succeeded", name
     for name in ("now", "by-hand"):
-        assert [kind for kind, _ in switches(audit, api.namespace, name)].count("pause") == 1
+        assert [kind for kind, _ in switches(world.audit, "default", name)].count("pause") == 1
 
 
-def test_pods_deleted_by_a_pause_are_no_failures(
-    api: Api, clock: VirtualClock, operator: Callable[..., Operator]
+def test_pods_deleted_by_a_pause_are_no_failures(world: World) -> None:
+    """backoffLimit 0 survives pauses, whichever podReplacementPolicy; completed indexes and pods stay so, and the rest
+    of activeDeadlineSeconds is kept instead of counting anew."""
+    then = world.acts["early_ones"].result(200)
+    assert then["indexed"]["status"]["completedIndexes"] == "0"
+    assert then["many"]["status"]["succeeded"] == 1
+    for name in SHAPES:
+        caj, job = world.ended(name), world.api.get("jobs", name)
+        assert state(caj) == "Succeeded", (caj["status"], job["status"])
+        assert caj["status"]["progress"]["interruptions"] >= 1
+        assert not job["status"].get("failed"), job["status"]
+        assert 2 * HOUR < job["spec"]["activeDeadlineSeconds"] < 3 * HOUR
+        world.followed(name)
+    assert world.api.get("jobs", "indexed")["status"]["completedIndexes"] == "0-2"
+    pods = world.api.list("pods", labelSelector=f"{LABEL_JOB}=many")
+    assert len([p for p in pods if p["status"]["phase"] == "Succeeded"]) == 5
+
+
+def test_a_stale_checkpoint_keeps_it_running(world: World) -> None:
+    """A workload that tells when it has saved its state is not paused while that would throw too much away, and is as
+    soon as it has saved it."""
+    assert world.acts["checkpoint"].result(200) == "Running"
+    assert state(world.ended("careful")) == "Succeeded"
+    assert "pause" in [kind for kind, _ in switches(world.audit, "default", "careful")]
+
+
+@pytest.mark.timeout(900)
+def test_many_jobs_through_a_recorded_day(
+    private_cluster: Callable[..., ControlPlane], programs: ProcessRunner
 ) -> None:
-    """backoffLimit 0 survives any number of pauses, whichever podReplacementPolicy; completed indexes stay so, and the
-    rest of activeDeadlineSeconds is kept instead of counting anew."""
-    set_region(api, "london", clock.now(), TIDES, [200000] * 96)
-    operator()
-    common = {"backoffLimit": 0, "activeDeadlineSeconds": 3 * HOUR}
-    shapes = {
-        "failed-only": job_template("1h", podReplacementPolicy="Failed", **common),
-        "indexed": job_template("1h", completionMode="Indexed", completions=3, parallelism=2, **common),
-        "many": job_template("1h", completions=5, parallelism=2, **common),
-    }
-    with Workers(api, clock, dict.fromkeys(shapes, 2 * HOUR)):
-        for name, template in shapes.items():
-            api.create(pausing(name, clock, template=template))
-        for name in shapes:
-            caj = api.wait("carbonawarejobs", name, lambda c: state(c) in ("Succeeded", "Failed"), timeout=240, what="ends")
-            job = api.get("jobs", name)
-            assert state(caj) == "Succeeded", (caj["status"], job["status"])
-            assert caj["status"]["progress"]["interruptions"] >= 1
-            assert "failed" not in job["status"]
-            assert job["spec"]["activeDeadlineSeconds"] < 3 * HOUR
-    assert api.get("jobs", "indexed")["status"]["completedIndexes"] == "0-2"
-    assert api.get("jobs", "many")["status"]["succeeded"] == 5
-    assert len([p for p in api.list("pods", labelSelector=f"{LABEL_JOB}=many") if p["status"]["phase"] == "Succeeded"]) == 5
-
-
-def test_a_stale_checkpoint_keeps_it_running(
-    api: Api, clock: VirtualClock, operator: Callable[..., Operator], audit: AuditLog
-) -> None:
-    """A workload that tells when it has saved its state is not paused while that would throw too much away."""
-    set_region(api, "london", clock.now(), TIDES, [200000] * 96)
-    operator()
-    api.create(pausing("careful", clock))
-    api.wait("carbonawarejobs", "careful", lambda c: state(c) == "Running", timeout=60, what="runs")
-    long_ago = {"loadshift.io/last-checkpoint": "2020-01-01T00:00:00Z"}
-    api.patch("jobs", "careful", {"metadata": {"annotations": long_ago}})
-    caj = api.get("carbonawarejobs", "careful")
-    ends = parse_time(caj["status"]["plan"]["segments"][0]["endTime"])
-    time.sleep(max(clock.real(ends) - time.time(), 0) + 2)
-    assert state(api.get("carbonawarejobs", "careful")) == "Running"
-    api.patch("jobs", "careful", {"metadata": {"annotations": {
-        "loadshift.io/last-checkpoint": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}}})  # fmt: skip
-    api.wait("carbonawarejobs", "careful", lambda c: state(c) == "Paused", timeout=10, what="pauses after its checkpoint")
+    """200 of them in six real minutes: every pause, resumption and move in the audit log is that of a plan."""
+    total = run_days(private_cluster(), programs, fresh_clock(), jobs=200, hours=24, seed=1)
+    assert total["pause"] >= 50 and total["move"] >= 5 and total["scale"] >= 1, total

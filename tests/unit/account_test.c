@@ -365,6 +365,81 @@ static void invented_figures_do_no_harm(void **state)
 	assert_int_equal(status.runs[0].pods, INT32_MAX);
 }
 
+/* Paused at 06:00 after two hours, and again let go at 10:00 elsewhere. */
+static struct caj_status paused_once(void)
+{
+	struct caj_status status = planned_in_london();
+
+	status.ledger = (struct caj_ledger){ .begun = true, .since_ms = TIME_NONE, .interruptions = 1 };
+	status.paused_ms = at("2023-02-09T06:00:00Z");
+	status.n_runs = 1;
+	status.runs[0] = (struct caj_run){ .region = "london",
+					   .job_uid = "job-1",
+					   .start_ms = at("2023-02-09T04:00:00Z"),
+					   .end_ms = at("2023-02-09T06:00:00Z"),
+					   .pods = 1,
+					   .figures = { true, true, true, 2000000, 400000, 400000 } };
+	return status;
+}
+
+static void each_segment_has_its_own_run(void **state)
+{
+	struct gridregion *london, *wales;
+	struct caj_status status = paused_once();
+	struct pod_interval pods[] = { ran("wales", "2023-02-09T10:00:00Z", "2023-02-09T11:00:00Z"),
+				       ran("london", "2023-02-09T11:00:00Z", "2023-02-09T12:00:00Z") };
+
+	(void)state;
+	two_regions(&london, &wales);
+	struct account a = account(&status, pods, 2, NOW);
+	assert_int_equal(a.n_runs, 3);
+	assert_int_equal(a.runs[0].segment, 0);
+	assert_int_equal(a.runs[0].figures.energy_milliwatt_hours, 2000000);
+	assert_int_equal(a.runs[1].segment, 1);
+	assert_string_equal(a.runs[1].region, "wales");
+	assert_int_equal(a.runs[2].segment, 1);
+	assert_int_equal(a.total.energy_milliwatt_hours, 4000000);
+	/* Baseline 4 h at 200 g; in wales for one of them at 100 g. */
+	assert_int_equal(a.savings.total.carbon_milligrams, 100000);
+	assert_int_equal(a.savings.place.carbon_milligrams, 100000);
+	assert_int_equal(a.savings.time.carbon_milligrams + a.savings.place.carbon_milligrams,
+			 a.savings.total.carbon_milligrams);
+}
+
+/* It was written down when the pause was recorded; only what came after that is new, and belongs to the same run. */
+static void a_pod_that_a_pause_ends_counts_once(void **state)
+{
+	struct gridregion *london, *wales;
+	struct caj_status status = paused_once();
+	struct pod_interval pods[] = { ran("london", "2023-02-09T04:00:00Z", "2023-02-09T06:30:00Z"),
+				       ran("london", "2023-02-09T04:00:00Z", "2023-02-09T05:00:00Z") };
+
+	(void)state;
+	two_regions(&london, &wales);
+	account_fold(&view, &status, "job-1", pods, 2, &fixture.arena);
+	assert_int_equal(status.n_runs, 1);
+	assert_int_equal(status.runs[0].pods, 1);
+	assert_int_equal(status.runs[0].figures.energy_milliwatt_hours, 2500000);
+	assert_int_equal(status.runs[0].end_ms, at("2023-02-09T06:30:00Z"));
+}
+
+/* At once it would not have waited between its parts: 00:00 to 04:00 is dirty at home, later is clean. */
+static void the_baseline_knows_no_pauses(void **state)
+{
+	struct gridregion *london, *wales;
+	struct caj_status status = paused_once();
+	struct pod_interval pods[] = { ran("london", "2023-02-09T10:00:00Z", "2023-02-09T12:00:00Z") };
+
+	(void)state;
+	two_regions(&london, &wales);
+	set(london, "2023-02-09T00:00:00Z", "2023-02-09T04:00:00Z", 500000);
+	struct account a = account(&status, pods, 1, NOW);
+	assert_int_equal(a.total.carbon_milligrams, 800000);
+	assert_int_equal(a.savings.total.carbon_milligrams, 4 * 500000 - 800000);
+	assert_int_equal(a.savings.time.carbon_milligrams, a.savings.total.carbon_milligrams);
+	assert_int_equal(a.savings.place.carbon_milligrams, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +456,9 @@ int main(void)
 		TEST(the_weakest_cost_basis_counts),
 		TEST(expectations_compare_the_same_work),
 		TEST(invented_figures_do_no_harm),
+		TEST(each_segment_has_its_own_run),
+		TEST(a_pod_that_a_pause_ends_counts_once),
+		TEST(the_baseline_knows_no_pauses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -405,7 +405,7 @@ static void check_pause(struct world *w, const struct carbonawarejob *caj, const
 		next = s->plan.segments[i].start_ms;
 	if (next == TIME_NONE || s->plan.segments[0].start_ms > w->now || l->since_ms == TIME_NONE)
 		return;
-	int64_t until = MIN(next, latest_resume(w, caj) + p.ran_ms / speed_down(w, job));
+	int64_t until = MIN(next, latest_resume(w, caj));
 	if (until - w->now > HOUR_MS && left > HOUR_MS && p.ran_ms > caj->spec.interrupt.min_run_ms &&
 	    l->interruptions < caj->spec.interrupt.max_interruptions)
 		violate(w, NOT_PAUSED);

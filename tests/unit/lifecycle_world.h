@@ -448,7 +448,7 @@ static void clear_pods(struct world *w, struct job *job, bool linger)
 	job->active = 0;
 	job->terminating = linger;
 	job->start_ms = TIME_NONE;
-	w->clears_at = linger ? w->now + SECOND_MS + pick(w, 300) * SECOND_MS : TIME_NONE;
+	w->clears_at = linger ? w->now + SECOND_MS + pick(w, chance(w, 20) ? 6000 : 300) * SECOND_MS : TIME_NONE;
 }
 
 static void stop_pods(struct world *w, struct job *job)
@@ -626,6 +626,13 @@ static bool finished_as(const struct carbonawarejob *caj, const char *type)
 	return condition_is_true(&caj->status.conditions, type);
 }
 
+static bool released_by_other(const struct carbonawarejob *caj)
+{
+	const struct condition *released = condition_find(&caj->status.conditions, COND_RELEASED);
+
+	return released && strcmp(released->reason, CAJ_UNSUSPENDED_BY_OTHER) == 0;
+}
+
 /* What status says of pauses and of work. */
 static void check_record(struct world *w, const struct carbonawarejob *was, const struct carbonawarejob *is)
 {
@@ -673,6 +680,8 @@ static void server_status(struct world *w, const struct caj_status *status)
 	    cstr_eq(job->obj.meta.uid, caj->status.job_uid))
 		violate(w, FALSE_END);
 	check_record(w, was, caj);
+	if (released_by_other(caj) && !released_by_other(was))
+		w->n_lost_ms += working_ms(w); /* seen later than it was done */
 	/* The user's switch was seen: it ends whatever somebody else wanted. */
 	if (was->spec.suspend && caj->status.released_ms == TIME_NONE)
 		w->foreign_hold = false;

@@ -422,6 +422,50 @@ static void a_planned_job_has_the_mean_power_of_where_it_may_run(void **state)
 	}
 }
 
+/* A release to wales, where power was reserved: after it the template looks as if it were pinned there. */
+static const struct job *placed_in_wales(const char *own_term)
+{
+	return job_with(
+		true,
+		"\"loadshift.io/regions\":\"london,wales\",\"loadshift.io/placed\":\"wales loadshift.io/region -\"",
+		arena_printf(&fixture.arena,
+			     ",\"template\":{\"spec\":{\"affinity\":{\"nodeAffinity\":{"
+			     "\"requiredDuringSchedulingIgnoredDuringExecution\":{\"nodeSelectorTerms\":["
+			     "{\"matchExpressions\":[%s" IN("loadshift.io/region", "\"wales\"") "]}]}}}}}",
+			     own_term),
+		"");
+}
+
+static void what_has_begun_may_move_if_it_may_pause(void **state)
+{
+	static const char both[] = ",\"homeRegion\":\"london\"" MAY_GO "\"wales\"]}";
+	static const char pausing[] = ",\"homeRegion\":\"london\",\"interrupt\":{}" MAY_GO "\"wales\"]}";
+	static const char begun[] = "{\"home\":\"london\",\"plan\":{\"segments\":[{\"region\":\"wales\",\"startTime\":"
+				    "\"2023-02-09T04:00:00Z\",\"endTime\":\"2023-02-09T06:00:00Z\"}]},\"progress\":{"
+				    "\"region\":\"wales\",\"workSeconds\":60%s}}";
+	const char *free = arena_printf(&fixture.arena, begun, "");
+	const char *held = arena_printf(&fixture.arena, begun, ",\"inPlace\":true");
+	struct gridregion *london, *wales;
+	struct caj_placed placed;
+
+	(void)state;
+	two_regions(&london, &wales);
+	assert_true(caj_placed_of(placed_in_wales(""), &placed));
+	assert_string_equal(placed.region, "wales");
+	assert_string_equal(placed.required, "loadshift.io/region");
+	assert_string_equal(placed.preferred, "");
+	assert_false(caj_placed_of(job_with(true, "\"loadshift.io/placed\":\"wales\"", "", ""), &placed));
+	assert_string_equal(places(pausing, free, placed_in_wales("")), "london,wales");
+	assert_string_equal(places(pausing, held, placed_in_wales("")), "wales");
+	assert_string_equal(places(both, free, placed_in_wales("")), "wales");
+	/* The user's own expression still counts. */
+	assert_string_equal(places(pausing, free, placed_in_wales(IN("loadshift.io/region", "\"wales\",\"east\"") ",")),
+			    "wales");
+	/* Where it has run it may go on, also when the user has taken back that region. */
+	assert_string_equal(places(",\"homeRegion\":\"london\",\"interrupt\":{}", free, placed_in_wales("")),
+			    "london,wales");
+}
+
 static void pods_at_once_are_the_smaller_of_parallelism_and_completions(void **state)
 {
 	(void)state;
@@ -703,6 +747,7 @@ int main(void)
 		TEST(what_says_the_same_is_the_same_entry),
 		TEST(no_room_is_not_the_users_limit),
 		TEST(the_longest_names_fit),
+		TEST(what_has_begun_may_move_if_it_may_pause),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
