@@ -184,11 +184,10 @@ struct caj_savings {
 
 struct caj_status {
 	int64_t observed_generation;
-	const char *template_hash; /* NULL until the Job was created */
-	int64_t deadline_ms;
-	int64_t latest_start_ms;     /* TIME_NONE: runs at once */
-	int64_t learned_duration_ms; /* of earlier runs, frozen; <= 0: the spec says it, or none is known */
-	const char *home;            /* region's name, or "mean" (allocatable-weighted); NULL = not frozen yet */
+	const char *template_hash;            /* NULL until the Job was created */
+	int64_t deadline_ms, latest_start_ms; /* TIME_NONE: runs at once */
+	int64_t learned_duration_ms;          /* of earlier runs, frozen; <= 0: the spec says it, or none is known */
+	const char *home; /* region's name, or "mean" (allocatable-weighted); NULL = not frozen yet */
 	const char *plan_id;
 	struct caj_plan plan;
 	const char *currency; /* of every cost here; NULL = no costs */
