@@ -131,7 +131,8 @@ def read_pauses(spec: Object) -> int:
     interrupt = spec.get("interrupt")
     if interrupt is None:
         return 0
-    assert set(interrupt) <= {"minRunSeconds", "maxInterruptions"} and interrupt.get("minRunSeconds", 1800) <= 1800
+    assert interrupt.get("minRunSeconds", 1800) <= 1800, "not read here"
+    assert not interrupt.get("checkpointSeconds") and not interrupt.get("restartWattHours"), "not read here"
     assert "relocate" not in spec and "limits" not in spec and spec["expectedDurationSeconds"] % 1800 == 0
     return int(interrupt.get("maxInterruptions", 4))
 
