@@ -2,6 +2,7 @@
 /* One planning round over all pending jobs. */
 #include "decide/round_internal.h"
 
+#include "base/alloc.h"
 #include "decide/decide.h"
 
 /* For the text of one entry at a time. */
@@ -127,7 +128,7 @@ static void gather(struct round_ctx *c)
 	mark_settled(c);
 	sort_classes(c);
 	c->asked = arena_array(c->arena, c->n_open, struct planner_job);
-	c->found = arena_array(c->arena, c->n_planned, struct planner_result);
+	c->found = xcalloc(c->n_planned, sizeof(*c->found)); /* too large to be kept by an arena that is reset */
 	c->flex = arena_array(c->arena, c->n_open, struct caj_flex *);
 	c->choices = arena_array(c->arena, c->n_planned, const struct caj_choice *);
 	for (size_t i = 0; i < c->n_open; i++)
@@ -310,4 +311,5 @@ void round_plan(const struct round_input *in, struct arena *arena)
 	run(&c);
 	publish(&c);
 	vec_release(&c.holds);
+	free(c.found);
 }

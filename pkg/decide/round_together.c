@@ -158,15 +158,19 @@ static void members_init(const struct round_ctx *c, struct members *m)
 	}
 }
 
-/* Does any of them want what another holds? */
-static bool collide(const struct round_ctx *c, const struct members *m, const struct rows *rows, bool *ret_over)
+/* Does anybody want what another holds, and could one of them go elsewhere? */
+static bool collide(const struct round_ctx *c, bool over)
 {
-	*ret_over = is_over(rows, c->view->signals.n_slots);
-	bool wants = *ret_over;
+	bool wants = over;
+	size_t n = 0;
 
-	for (size_t i = 0; i < m->n; i++)
-		wants |= c->found[m->index[i]].binding == PLANNER_BINDING_POWER;
-	return wants && m->n > 1;
+	for (size_t i = 0; i < c->n_acting; i++) {
+		if (!is_movable(c, i))
+			continue;
+		wants |= c->found[i].binding == PLANNER_BINDING_POWER;
+		n++;
+	}
+	return wants && n > 1;
 }
 
 static struct joint *solve(const struct round_ctx *c, const struct members *m, const struct rows *rows)
@@ -252,14 +256,14 @@ void round_together(struct round_ctx *c)
 {
 	struct rows *rows = arena_new(c->arena, struct rows);
 	struct members m;
-	bool over;
 
 	rows_init(c, rows);
 	for (size_t i = 0; i < c->holds.len; i++)
 		take(c, rows, &c->holds.ptr[i], 1);
-	members_init(c, &m);
-	if (!collide(c, &m, rows, &over))
+	bool over = is_over(rows, c->view->signals.n_slots);
+	if (!collide(c, over))
 		return;
+	members_init(c, &m);
 	for (size_t i = 0; i < c->holds.len; i++) {
 		size_t holder = c->holds.ptr[i].holder;
 
