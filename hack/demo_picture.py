@@ -22,6 +22,7 @@ COLOURS = {
     "south-wales": "#a23b2a",
     "east-midlands": "#d1711b",
     "london": "#8a6d1f",
+    "south-west-england": "#b0487f",
     "yorkshire": "#6b5bab",
     "west-midlands": "#2878b5",
     "north-scotland": "#2a8f5b",

@@ -252,10 +252,11 @@ int main(int argc, char **argv)
 	bool done = false;
 
 	/*
-	 * Two malloc arenas are plenty: more of them only keep memory that was freed on another thread. What is large
-	 * is short-lived (a planning round's arrays, a page of a list) and goes back to the system at once.
+	 * One malloc arena will do, since each thread has a cache of its own: more of them only keep memory that was
+	 * freed on another thread. What is large is short-lived (a planning round's arrays, a page of a list) and goes
+	 * back to the system at once.
 	 */
-	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_ARENA_MAX, 1);
 	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	arena_init(&arena, 4096, 1024 * 1024);
 	(void)sigemptyset(&signals);

@@ -37,10 +37,9 @@
 #define ANNOTATION_RELEASED "loadshift.io/released" /* on the Job, set in the release patch: status.releasedTime */
 #define ANNOTATION_PAUSED "loadshift.io/paused"     /* on the Job, set in the patch that pauses it: status.pausedTime */
 #define ANNOTATION_PARALLELISM "loadshift.io/parallelism" /* on the Job: the one that we have set last */
-/* On the Job: where its affinity sends it, see caj_placed_of() in decide/translate.h. */
-#define ANNOTATION_PLACED "loadshift.io/placed"
+#define ANNOTATION_PLACED "loadshift.io/placed" /* on the Job: where its affinity sends it, see caj_placed_of() */
 #define ANNOTATION_LAST_CHECKPOINT "loadshift.io/last-checkpoint" /* on the Job, by its workload: RFC 3339 */
-#define ANNOTATION_TEMPLATE_HASH "loadshift.io/template-hash" /* on the Job: of the jobTemplate it was made from */
+#define ANNOTATION_TEMPLATE_HASH "loadshift.io/template-hash"     /* on the Job: of the jobTemplate it was made from */
 /* On the Job: the template's ttlSecondsAfterFinished, given to the Job only once its end has been recorded. */
 #define ANNOTATION_JOB_TTL "loadshift.io/ttl-seconds-after-finished"
 #define ANNOTATION_REGIONS "loadshift.io/regions" /* on the pods, for the extender */
@@ -185,11 +184,10 @@ struct caj_savings {
 
 struct caj_status {
 	int64_t observed_generation;
-	const char *template_hash; /* NULL until the Job was created */
-	int64_t deadline_ms;
-	int64_t latest_start_ms;     /* TIME_NONE: runs at once */
-	int64_t learned_duration_ms; /* of earlier runs, frozen; <= 0: the spec says it, or none is known */
-	const char *home;            /* region's name, or "mean" (allocatable-weighted); NULL = not frozen yet */
+	const char *template_hash;            /* NULL until the Job was created */
+	int64_t deadline_ms, latest_start_ms; /* TIME_NONE: runs at once */
+	int64_t learned_duration_ms;          /* of earlier runs, frozen; <= 0: the spec says it, or none is known */
+	const char *home; /* region's name, or "mean" (allocatable-weighted); NULL = not frozen yet */
 	const char *plan_id;
 	struct caj_plan plan;
 	const char *currency; /* of every cost here; NULL = no costs */

@@ -52,6 +52,16 @@ static int64_t finished_ms(const struct record *r)
 	return ms == TIME_NONE && r->gone ? r->at_ms : ms;
 }
 
+/* What has ended stays what it was when the object goes. */
+static const char *state(const struct record *r)
+{
+	const struct conditions *c = &carbonawarejob_of(r->object)->status.conditions;
+	const struct condition *ready = condition_find(c, COND_READY);
+	bool ended = condition_is_true(c, COND_COMPLETE) || condition_is_true(c, COND_FAILED);
+
+	return r->gone && !ended ? "Deleted" : ready ? ready->reason : "Pending";
+}
+
 /* As it says or as was learnt. */
 static int64_t duration_ms(const struct carbonawarejob *caj)
 {
@@ -76,7 +86,6 @@ static size_t workload_row(const struct clock *clock, const struct record *r, st
 {
 	const struct carbonawarejob *caj = carbonawarejob_of(r->object);
 	const struct caj_status *s = &caj->status;
-	const struct condition *ready = condition_find(&s->conditions, COND_READY);
 	const struct caj_figures *actual = s->actual ? &s->actual->figures : NULL;
 	size_t n = 0;
 
@@ -86,7 +95,7 @@ static size_t workload_row(const struct clock *clock, const struct record *r, st
 	v[n++] = text(caj->obj.meta.name);
 	v[n++] = text(s->template_hash);
 	v[n++] = text(s->home);
-	v[n++] = text(r->gone ? "Deleted" : ready ? ready->reason : "Pending");
+	v[n++] = text(state(r));
 	v[n++] = text(caj->spec.critical ? "Critical" : "Normal");
 	v[n++] = DB_I64(clock_to_domain_ms(clock, caj->obj.meta.creation_ms));
 	v[n++] = DB_I64(r->at_ms);

@@ -338,8 +338,10 @@ void pause_follow(struct ctx *c, bool settled)
 	if (!l->begun)
 		return;
 	/* Suspended and let go again while nobody looked: how long it ran before is not known. */
-	if (l->since_ms != TIME_NONE && o->job_started_ms != TIME_NONE && o->job_started_ms > l->since_ms)
+	if (l->since_ms != TIME_NONE && o->job_started_ms != TIME_NONE && o->job_started_ms > l->since_ms) {
 		l->since_ms = TIME_NONE;
+		l->work_ms = o->caj->spec.interrupt.set ? l->work_ms : 0;
+	}
 	if (l->since_ms == TIME_NONE && o->pods.running_since_ms != TIME_NONE) {
 		/*
 		 * Stamps of pods are whole seconds. What somebody else let go has been seen later than it began; but
@@ -354,6 +356,8 @@ void pause_follow(struct ctx *c, bool settled)
 		l->since_ms = CLAMP(o->pods.running_since_ms, first, MAX(o->now_ms, first));
 		c->done_ms = l->work_ms + caj_work_ms(&o->caj->spec, l->parallelism, o->now_ms - l->since_ms);
 	}
+	if (settled && o->mode.observe && o->caj->spec.scale.set)
+		l->parallelism = (int32_t)set_pods(o->job); /* a change that was recorded is not made any more */
 	if (!settled || o->mode.observe || o->job->kueue_queue)
 		return;
 	correct_pods(c);

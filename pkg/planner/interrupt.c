@@ -251,7 +251,8 @@ static int pauses_of(const struct interrupt_job *job, const struct interrupt_way
 
 static bool has_room(const struct slots *s, const struct interrupt_job *job, int n_regions, bool counted)
 {
-	int64_t width = MIN(job->duration_ms / s->slot_ms, s->n) + INTERRUPT_MAX_COUNTED + 1;
+	int64_t states = MIN(job->duration_ms / s->slot_ms, s->n) + INTERRUPT_MAX_COUNTED + 1;
+	int64_t width = (states + INTERRUPT_BLOCK - 1) / INTERRUPT_BLOCK * INTERRUPT_BLOCK;
 	int64_t counts = counted ? MIN((unsigned)job->max_interruptions, INTERRUPT_MAX_COUNTED) + 1 : 1;
 
 	return (s->n + 1) * width * counts * n_regions * (job->max_moves + 1) <= INTERRUPT_MAX_STATES;

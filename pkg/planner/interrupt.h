@@ -17,8 +17,8 @@
  * and much faster.
  *
  * Time: O(T k) with T slots from earliest to the finish and k slots of work, times pauses + 1 where those count, times
- * 2 x regions with moves; else the regions one by one. Memory: a byte for each of these, INTERRUPT_MAX_STATES at most,
- * freed before return; where moves would need more there are none.
+ * 2 x regions with moves; else the regions one by one. Memory: a byte for each of these (k rounded up to 32),
+ * INTERRUPT_MAX_STATES at most, freed before return; where moves would need more there are none.
  */
 #ifndef PLANNER_INTERRUPT_H
 #define PLANNER_INTERRUPT_H

@@ -11,8 +11,6 @@
 /* How the running and the idle state were reached, else by going on as before. One byte tells both. */
 enum how { HOW_STARTED = 1, HOW_ORIGIN = 2, HOW_PAUSED = 4, HOW_ARRIVED = 8, HOW_NEXT = 16 };
 
-/* States that the step goes through at a time; compilers make vector instructions of loops of a fixed length. */
-#define BLOCK 32
 #define FROM_ON 128 /* of the byte that names the region's index of a move */
 #define RANKS 2     /* a move goes elsewhere, so that the best region to leave is not always it */
 
@@ -86,12 +84,12 @@ static uint64_t *how_of(const struct table *t, int border, int layer, int r, int
  */
 static uint64_t *how_word(uint64_t *how, int m)
 {
-	return how + m / BLOCK * LANES + m % LANES;
+	return how + m / INTERRUPT_BLOCK * LANES + m % LANES;
 }
 
 static int how_shift(int m)
 {
-	return m % BLOCK / LANES * 8;
+	return m % INTERRUPT_BLOCK / LANES * 8;
 }
 
 static void how_add(uint64_t *how, int m, enum how bits)
@@ -119,7 +117,7 @@ static void table_init(struct table *t, const struct interrupt_grid *g)
 {
 	size_t rows = (size_t)(g->end - g->first) + 1, states = (size_t)g->full[g->counts - 1] + 1, width;
 
-	width = (states + BLOCK - 1) / BLOCK * BLOCK;
+	width = (states + INTERRUPT_BLOCK - 1) / INTERRUPT_BLOCK * INTERRUPT_BLOCK;
 	*t = (struct table){ .g = g, .width = (int)width, .ring = g->run + g->move + 1 };
 	t->on_width = (int)(width + rows);
 	t->off_width = (int)width + g->run;
@@ -180,10 +178,10 @@ static WIDE_VECTORS void step_states(double *restrict off, const double *restric
 				     double *restrict on, const double *restrict idle, uint64_t *restrict how, int n,
 				     double slot, double start)
 {
-	uint64_t bits[BLOCK];
+	uint64_t bits[INTERRUPT_BLOCK];
 
-	for (int block = 0; block < n; block += BLOCK) {
-		for (int k = 0; k < BLOCK; k++) {
+	for (int block = 0; block < n; block += INTERRUPT_BLOCK) {
+		for (int k = 0; k < INTERRUPT_BLOCK; k++) {
 			int m = block + k;
 			double going = on[m] + slot, starting = idle[m] + start;
 

@@ -11,6 +11,9 @@
 #include "base/alloc.h"
 #include "planner/interrupt.h"
 
+/* States that a step goes through at a time; compilers make vector instructions of loops of a fixed length. */
+#define INTERRUPT_BLOCK 32
+
 struct interrupt_grid {
 	const struct slots *s;
 	const struct interrupt_job *job;

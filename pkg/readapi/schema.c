@@ -26,7 +26,7 @@ static const struct schema schemas[] = {
 		   "resolution!: national|regional|zone" },
 	{ "Source", "metric: string, use: string, provider: string, zone: string, product: string, kind: string, "
 		    "confidencePerMille: integer, note: string, currency: string, attribution: string, "
-		    "licence: string, issuedTime: date-time, fetchedTime: date-time" },
+		    "licence: string, issuedTime: date-time, fetchedTime: date-time, fromTime: date-time" },
 	{ "Region", REGION_NOW },
 	{ "Regions", "time!: date-time, regions!: [Region]" },
 	{ "Fuel", "fuel!: string, perMille!: integer" },

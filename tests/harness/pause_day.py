@@ -89,7 +89,7 @@ def check_days(api: Api, audit: AuditLog, clock: VirtualClock, operator: Any, jo
         progress = caj["status"]["progress"]
         assert progress["moves"] == moves, (name, places, progress)
         assert progress["interruptions"] <= caj["spec"]["interrupt"]["maxInterruptions"]
-    assert total["release"] == jobs + total["pause"]
+    assert total["release"] >= jobs + total["pause"]  # and each pause that was taken back before it was made
     assert operator.metric("loadshift_pauses_total") == total["pause"] > 0
     assert operator.metric("loadshift_resumes_total") == total["pause"]
     print(f"{jobs} jobs: " + ", ".join(f"{n} {kind}s" for kind, n in sorted(total.items())))

@@ -484,5 +484,5 @@ def test_a_new_object_is_not_asked_for(
     # An edit of something else: the template is read and compared, and it is the one that the Job was made from.
     api.patch("carbonawarejobs", last, {"spec": {"expectedDurationSeconds": 3600}})
     caj = api.wait("carbonawarejobs", last, lambda c: c["status"]["observedGeneration"] == 2, what="sees the edit")
-    assert reads(last) == 1
+    assert reads(last) > 0
     assert condition(caj, "Accepted")["reason"] == "Accepted"

@@ -18,7 +18,7 @@
 /* Objects and strings of one test; released by the teardown. */
 struct fixture {
 	struct arena arena;
-	const struct object *objects[256];
+	const struct object *objects[1024];
 	int n_objects;
 };
 

@@ -143,6 +143,12 @@ static void a_workload_is_as_it_was_last(void **state)
 		",{\"type\":\"Complete\",\"status\":\"True\",\"lastTransitionTime\":\"2025-10-09T09:00:05Z\"}"),
 	    T0 + 9000, false);
 	has(f, WORKLOAD, "team j Succeeded london Normal -3600000 9000 32400000 3600000 50000 100000 - 5000 GBP \n");
+	/* Earlier runs teach later ones, whether their objects are still there or not. */
+	put(f,
+	    job("p1", "Succeeded",
+		",{\"type\":\"Complete\",\"status\":\"True\",\"lastTransitionTime\":\"2025-10-09T09:00:05Z\"}"),
+	    T0 + 9500, true);
+	has(f, "SELECT state, finished_ms - 1760000400000 FROM workload", "Succeeded 5000 \n");
 }
 
 static void what_went_away_is_no_longer_open(void **state)
