@@ -261,19 +261,24 @@ int gridregion_of_node(const struct gridregion *const *regions, int n, const str
 {
 	const char *own = pairs_get(&node->labels, LABEL_REGION);
 	const char *topology = pairs_get(&node->labels, LABEL_TOPOLOGY_REGION);
-	int best = -1, best_rule = 3;
+	int best = -1;
+	bool best_selects = false;
 
+	/* Names are unique, and most nodes tell theirs: nothing more to look at then. */
+	for (int i = 0; own && i < n; i++) {
+		if (strcmp(own, regions[i]->obj.meta.name) == 0)
+			return i;
+	}
 	for (int i = 0; i < n; i++) {
 		const struct gridregion *r = regions[i];
-		int rule = cstr_eq(own, r->obj.meta.name)     ? 0
-			   : selects(r, &node->labels)        ? 1
-			   : covers_cloud_region(r, topology) ? 2
-							      : 3;
+		bool is_selected = selects(r, &node->labels);
 
-		if (rule < best_rule ||
-		    (rule < 3 && rule == best_rule && strcmp(r->obj.meta.name, regions[best]->obj.meta.name) < 0)) {
+		if (!is_selected && (best_selects || !covers_cloud_region(r, topology)))
+			continue;
+		if (best < 0 || is_selected > best_selects ||
+		    strcmp(r->obj.meta.name, regions[best]->obj.meta.name) < 0) {
 			best = i;
-			best_rule = rule;
+			best_selects = is_selected;
 		}
 	}
 	return best;
