@@ -302,11 +302,11 @@ def test_passes_the_template_on_losslessly(api: Api) -> None:
 
 def test_unknown_fields_are_pruned_and_told(cluster: ControlPlane, api: Api, workdir: Path) -> None:
     """Fields that no code obeys are not in the schema: kubectl refuses them, others see them gone."""
-    unknown = {"interrupt": {"minRunSeconds": 60}, "scale": {}, "work": {}, "market": {}, "workloadRef": {}}
+    unknown = {"work": {"unit": "images"}, "market": {}, "workloadRef": {}}
     assert not set(api.create(caj(**unknown))["spec"]) & set(unknown)
     manifest = workdir / "unknown.yaml"
-    manifest.write_text(yaml.safe_dump({"apiVersion": "loadshift.io/v1alpha1", **caj("other", interrupt={})}))
-    with pytest.raises(ClusterError, match=r'unknown field "spec.interrupt"'):
+    manifest.write_text(yaml.safe_dump({"apiVersion": "loadshift.io/v1alpha1", **caj("other", market={})}))
+    with pytest.raises(ClusterError, match=r'unknown field "spec.market"'):
         cluster.kubectl("apply", "--namespace", api.namespace, "-f", str(manifest))
 
 
