@@ -655,8 +655,8 @@ static void check_record(struct world *w, const struct carbonawarejob *was, cons
 		return;
 	caj_progress(is, live_job(w), w->now, &p);
 	/* A change of parallelism is recorded before it is made. */
-	int64_t may_differ =
-		2 * SECOND_MS + (w->n_scaled + is->spec.scale.set) * MINUTE_MS + w->unseen_ms + (live_job(w)->suspend ? SLACK : 0);
+	int64_t may_differ = 2 * SECOND_MS + (w->n_scaled + is->spec.scale.set) * MINUTE_MS + w->unseen_ms +
+			     (live_job(w)->suspend ? SLACK : 0);
 	if (p.begun && p.done_ms > truth + may_differ)
 		violate(w, WORK_OVERSTATED);
 }
