@@ -5,9 +5,9 @@
 #include "base/alloc.h"
 #include "decide/decide.h"
 
-/* For the text of one entry at a time. */
+/* For one job at a time: what every slot of every region costs it, and the text of its entry. */
 #define SCRATCH_CHUNK (8 * 1024)
-#define SCRATCH_MAX (1024 * 1024)
+#define SCRATCH_MAX (64 * 1024 * 1024)
 
 static uint64_t mix(uint64_t hash, uint64_t value)
 {
@@ -208,19 +208,32 @@ static void found_in_segments(struct round_ctx *c, size_t i, const struct caj_ch
 	c->choices[i] = choice;
 }
 
+/* A copy that outlives the scratch arena. */
+static struct caj_choice *keep_choice(struct round_ctx *c, const struct caj_choice *from)
+{
+	struct caj_choice *to = arena_new(c->arena, struct caj_choice);
+
+	*to = *from;
+	to->segments = arena_array(c->arena, (size_t)from->n, struct planner_segment);
+	memcpy(to->segments, from->segments, (size_t)from->n * sizeof(*to->segments));
+	to->instead = from->instead ? keep_choice(c, from->instead) : NULL;
+	return to;
+}
+
 static void choose(struct round_ctx *c, size_t i)
 {
 	const struct round_job *j = c->open[i];
+	struct caj_choice choice;
 
 	planner_choose(&c->round, &c->asked[i], &c->found[i]);
 	c->choices[i] = NULL;
 	if (!c->flex[i])
 		return;
-	struct caj_choice *choice = arena_new(c->arena, struct caj_choice);
-	caj_flex_choose(&c->round, c->view, &j->caj->spec, &c->asked[i], c->flex[i], stands(j), &c->found[i], c->arena,
-			choice);
-	if (choice->n > 0)
-		found_in_segments(c, i, choice);
+	caj_flex_choose(&c->round, c->view, &j->caj->spec, &c->asked[i], c->flex[i], stands(j), &c->found[i],
+			&c->scratch, &choice);
+	if (choice.n > 0)
+		found_in_segments(c, i, keep_choice(c, &choice));
+	arena_reset(&c->scratch);
 }
 
 static void hold_choice(struct round_ctx *c, size_t i)
@@ -261,9 +274,6 @@ static void run(struct round_ctx *c)
 
 static void publish(struct round_ctx *c)
 {
-	struct arena scratch;
-
-	arena_init(&scratch, SCRATCH_CHUNK, SCRATCH_MAX);
 	for (size_t i = 0; i < c->n_planned; i++) {
 		struct round_job *j = c->open[i];
 		const struct caj_choice *instead = c->choices[i] ? c->choices[i]->instead : NULL;
@@ -287,12 +297,11 @@ static void publish(struct round_ctx *c)
 			planner_evaluate_segments(&c->round, instead->segments, instead->n, c->flex[i]->milliwatts,
 						  c->flex[i]->flex.restart_milliwatt_hours, &was);
 
-		j->entry = plan_entry_new(&source, j->earlier, &scratch);
+		j->entry = plan_entry_new(&source, j->earlier, &c->scratch);
 		if (c->in->decided && !(j->earlier && plan_entry_equal(j->earlier, j->entry)))
 			c->in->decided(c->in->arg, &(struct round_decision){ j, &c->asked[i], &c->found[i] });
-		arena_reset(&scratch);
+		arena_reset(&c->scratch);
 	}
-	arena_release(&scratch);
 	for (size_t i = c->n_planned; i < c->n_open; i++)
 		c->open[i]->entry = plan_entry_ref(c->open[i]->earlier);
 }
@@ -301,6 +310,7 @@ void round_plan(const struct round_input *in, struct arena *arena)
 {
 	struct round_ctx c = { .in = in, .view = in->view, .apart = true, .holder = ROUND_NOBODY, .arena = arena };
 
+	arena_init(&c.scratch, SCRATCH_CHUNK, SCRATCH_MAX);
 	for (int i = 0; i < in->view->n_regions; i++)
 		c.apart &= in->view->signals.regions[i].power_limit_milliwatts == 0;
 	gather(&c);
@@ -310,6 +320,7 @@ void round_plan(const struct round_input *in, struct arena *arena)
 	hold_planned(&c);
 	run(&c);
 	publish(&c);
+	arena_release(&c.scratch);
 	vec_release(&c.holds);
 	free(c.found);
 }

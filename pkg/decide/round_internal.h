@@ -31,7 +31,8 @@ struct round_ctx {
 	size_t n_acting, n_planned, n_open;
 	size_t holder; /* whose holds are being noted */
 	VEC(struct round_hold) holds;
-	struct arena *arena;
+	struct arena *arena;  /* of the round */
+	struct arena scratch; /* of one job */
 };
 
 /* Notes what is taken, for round_together(). */
