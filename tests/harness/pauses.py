@@ -99,16 +99,22 @@ def switches(audit: AuditLog, namespace: str, name: str | None = None) -> list[t
     return [(kind, w) for w in writes if (kind := kind_of(w))]
 
 
+def writes_by_name(audit: AuditLog, namespace: str) -> dict[str, list[Event]]:
+    """All writes in a namespace, by the object's name."""
+    found: dict[str, list[Event]] = {}
+    for write in audit.writes(namespace=namespace):
+        found.setdefault(name_of(write), []).append(write)
+    return found
+
+
 def check_followed(
-    audit: AuditLog, namespace: str, name: str, clock: VirtualClock, late: float = 10.0
+    writes: list[Event], name: str, clock: VirtualClock, late: float = 10.0
 ) -> list[tuple[str, Event]]:
-    """Every release, pause, move and change of parallelism is what the status said before it, at the time that the plan
+    """writes: about this job. Every release, pause, move and change of parallelism is what the status said before it, at the time that the plan
     in it has, give or take `late` real seconds; and the Job never runs twice."""
     status: dict[str, Any] = {}
     suspended, found = True, []
-    for write in audit.writes(namespace=namespace):
-        if name_of(write) != name:
-            continue
+    for write in writes:
         reference = write["objectRef"]
         if (reference.get("resource"), reference.get("subresource")) == ("carbonawarejobs", "status"):
             status = write["responseObject"].get("status", {})

@@ -21,7 +21,7 @@ from harness.operator import (
     releases,
     start_operator,
 )
-from harness.pauses import Workers, check_followed
+from harness.pauses import Workers, check_followed, writes_by_name
 from harness.process import ProcessRunner
 from harness.proxy import Proxy, Request, crash_points
 
@@ -177,7 +177,7 @@ def test_killed_at_every_write_of_a_life_with_pauses(
             operator.program.start()
         proxy.disarm()
     caj = api.get("carbonawarejobs", shape)
-    kinds = [kind for kind, _ in check_followed(audit, api.namespace, shape, clock, late=20)]
+    kinds = [kind for kind, _ in check_followed(writes_by_name(audit, api.namespace)[shape], shape, clock, late=20)]
     print(f"{shape}: killed {kills} times, {kinds}")
     assert condition(caj, "Complete").get("status") == "True", caj["status"]
     assert len(creations(audit, api.namespace, shape)) == 1
