@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+/* Of objectives: what differs by less is the same, added up in another order. */
+#define NEARLY 1e-9
+
 bool caj_is_flexible(const struct carbonawarejob *caj, const struct caj_timing *t)
 {
 	return (caj->spec.interrupt.set || caj->spec.scale.set) && t->latest_start_ms != TIME_NONE &&
@@ -164,6 +167,30 @@ static void in_one(const struct planner_job *asked, const struct caj_flex *f, in
 						   start_ms, start_ms + asked->duration_ms };
 }
 
+/*
+ * As for a block (planner.h): it is compared from the border on, and run so much later, all of it, if that is possible.
+ */
+static void spread(const struct planner_round *round, const struct planner_job *asked, const struct caj_flex *f,
+		   const struct flex_plan *plan, struct arena *arena, struct caj_choice *ret)
+{
+	int64_t start_min_ms = MAX(round->signals->now_ms, asked->earliest_ms);
+	int64_t finish_by_ms = MAX(asked->latest_start_ms, start_min_ms) + asked->duration_ms;
+	int n = plan->n_segments;
+	int64_t by_ms = MIN(asked->spread_ms, finish_by_ms - plan->segments[n - 1].end_ms);
+	struct planner_segment *later = arena_array(arena, (size_t)n, struct planner_segment);
+
+	*ret = (struct caj_choice){ .segments = plan->segments, .n = n, .cost = plan->cost };
+	if (by_ms <= 0 || plan->segments[0].start_ms <= start_min_ms)
+		return;
+	for (int i = 0; i < n; i++) {
+		later[i] = plan->segments[i];
+		later[i].start_ms += by_ms;
+		later[i].end_ms += by_ms;
+	}
+	if (flex_cost(round, asked, &f->flex, later, n, arena) < INFINITY)
+		ret->segments = later;
+}
+
 /* What the planner's block stands for in a comparison; INFINITY: it was not chosen by comparing. */
 static double block_cost(const struct planner_result *found)
 {
@@ -193,8 +220,8 @@ void caj_flex_choose(const struct planner_round *round, const struct grid_view *
 		*ret = *rest;
 		return;
 	}
-	if (fresh < block - (kept < INFINITY ? 0 : lead))
-		*ret = (struct caj_choice){ .segments = plan.segments, .n = plan.n_segments, .cost = fresh };
+	if (fresh < block - (kept < INFINITY ? 0 : lead) - NEARLY)
+		spread(round, asked, f, &plan, arena, ret);
 	else if (running && f->flex.region >= 0)
 		/* Nothing can be compared: it goes on where it is. */
 		in_one(asked, f, f->flex.region, v->now_ms, NAN, arena, ret);

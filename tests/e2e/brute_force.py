@@ -600,10 +600,11 @@ class Replay:
 
     @staticmethod
     def parts_of(job: Job, decision: Decision) -> list[tuple[int, int]]:
-        """A block is compared at the border that its start was spread from."""
-        at = decision.start - job.spread
-        at = at if at % SLOT == 0 else decision.start
-        return decision.segments or [(at, at + job.duration)]
+        """A run is compared at the border that its start was spread from, all of it."""
+        by = job.spread if (decision.start - job.spread) % SLOT == 0 else 0
+        if decision.segments:
+            return [(start - by, end - by) for start, end in decision.segments]
+        return [(decision.start - by, decision.start - by + job.duration)]
 
     @staticmethod
     def agrees(decision: Decision, choices: Sequence[Choice]) -> bool:

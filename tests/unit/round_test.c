@@ -163,6 +163,23 @@ static void it_pauses_while_the_grid_is_dirty(void **state)
 	assert_int_equal(block->entry->plan.n_segments, 1);
 }
 
+static void parts_are_spread_like_blocks(void **state)
+{
+	static const int later[] = { 400, 400, 100, 100, 400, 400, 400, 400, 100, 100, 400 };
+	const struct gridregion *list[] = { region("london", "", later, ARRAY_LEN(later)) };
+
+	(void)state;
+	look(list, 1, "64");
+	struct round_job *j = add("a", WATTS TWO_HOURS PAUSES BY("20:00"), "{}", suspended());
+	struct round_job *short_of_time = add("b", WATTS TWO_HOURS PAUSES BY("15:02"), "{}", suspended());
+	j->timing.spread_ms = short_of_time->timing.spread_ms = 300 * SECOND_MS;
+	plan();
+	assert_string_equal(parts(j), "11:05-12:05 london x1, 14:05-15:05 london x1");
+	assert_string_equal(parts(short_of_time), "11:02-12:02 london x1, 14:02-15:02 london x1");
+	plan();
+	assert_string_equal(parts(j), "11:05-12:05 london x1, 14:05-15:05 london x1");
+}
+
 static void a_plan_in_parts_stands_until_the_gain_exceeds_the_noise(void **state)
 {
 	static const int little[] = { 100, 115, 400, 400, 400, 400, 100, 100, 400 };
@@ -430,6 +447,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROUND_TEST(it_pauses_while_the_grid_is_dirty),
+		ROUND_TEST(parts_are_spread_like_blocks),
 		ROUND_TEST(a_plan_in_parts_stands_until_the_gain_exceeds_the_noise),
 		ROUND_TEST(what_has_begun_stays_and_the_rest_is_planned_anew),
 		ROUND_TEST(a_paused_job_resumes_in_time),
