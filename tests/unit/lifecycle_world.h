@@ -650,13 +650,13 @@ static void check_record(struct world *w, const struct carbonawarejob *was, cons
 	}
 	if (!flexible(is) || !s->ledger.begun || caj_is_finished(is) || !live_job(w))
 		return;
-	/* Who begins anew has lost all with the suspend, which may not have been seen yet. */
-	if (!is->spec.interrupt.set && live_job(w)->suspend)
+	/* Who begins anew has lost all with the suspend, which may not be seen yet; or never, if it lasted no time. */
+	if (!is->spec.interrupt.set && (live_job(w)->suspend || w->stopped_at == live_job(w)->start_ms))
 		return;
 	caj_progress(is, live_job(w), w->now, &p);
 	/* A change of parallelism is recorded before it is made. */
-	int64_t may_differ =
-		2 * SECOND_MS + (w->n_scaled + is->spec.scale.set) * MINUTE_MS + w->unseen_ms + (live_job(w)->suspend ? SLACK : 0);
+	int64_t may_differ = 2 * SECOND_MS + (w->n_scaled + is->spec.scale.set) * MINUTE_MS + w->unseen_ms +
+			     (live_job(w)->suspend ? SLACK : 0);
 	if (p.begun && p.done_ms > truth + may_differ)
 		violate(w, WORK_OVERSTATED);
 }
