@@ -651,7 +651,7 @@ static void check_record(struct world *w, const struct carbonawarejob *was, cons
 	if (!flexible(is) || !s->ledger.begun || caj_is_finished(is) || !live_job(w))
 		return;
 	/* Who begins anew has lost all with the suspend, which may not be seen yet; or never, if it lasted no time. */
-	if (!is->spec.interrupt.set && (live_job(w)->suspend || w->stopped_at == live_job(w)->start_ms))
+	if (!is->spec.interrupt.set && (live_job(w)->suspend || w->stopped_at >= s->ledger.since_ms))
 		return;
 	caj_progress(is, live_job(w), w->now, &p);
 	/* A change of parallelism is recorded before it is made. */
