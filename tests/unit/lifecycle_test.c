@@ -682,7 +682,7 @@ static void run_history(uint64_t seed, enum breakage broken, bool tells, struct 
 	w.now = w.submitted = EPOCH + (int64_t)(seed % 86400) * SECOND_MS;
 	w.rested_at = -1;
 	w.n_cajs = w.n_jobs = w.n_uids = w.n_events = w.n_writes = 0;
-	w.deleted = w.foreign_hold = w.booted = w.paused = w.move_refused = false;
+	w.deleted = w.foreign_hold = w.booted = w.paused = w.move_refused = w.blinked = false;
 	w.job_ends = w.wake = w.pods_since = w.clears_at = TIME_NONE;
 	w.worked_ms = w.n_lost_ms = w.unseen_ms = w.stopped_at = 0;
 	w.n_pauses = w.n_stretches = w.n_scaled = 0;

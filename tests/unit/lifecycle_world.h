@@ -188,6 +188,7 @@ struct world {
 	int64_t clears_at;  /* the pods of a suspended Job will have gone, TIME_NONE: they have */
 	int n_pauses, n_stretches, n_scaled;
 	int64_t stopped_at, unseen_ms; /* suspended and let go again before anybody looked */
+	bool blinked;                  /* or within the same second, which no stamp shows */
 	bool move_refused;             /* in this call */
 	bool paused;                   /* by our patch, and not let go since */
 	int64_t n_lost_ms;             /* what may be missing in status */
@@ -475,6 +476,7 @@ static void set_suspend(struct world *w, struct job *job, bool suspend)
 	}
 	if (live(w)->status.ledger.since_ms != TIME_NONE)
 		w->unseen_ms += w->now - w->stopped_at + (int64_t)(w->seed % 4) * MINUTE_MS;
+	w->blinked |= whole(w->stopped_at) == whole(w->now);
 	w->clears_at = TIME_NONE;
 	job->start_ms = w->now;
 	job->active = 1;
@@ -650,8 +652,8 @@ static void check_record(struct world *w, const struct carbonawarejob *was, cons
 	}
 	if (!flexible(is) || !s->ledger.begun || caj_is_finished(is) || !live_job(w))
 		return;
-	/* Who begins anew has lost all with the suspend, which may not have been seen yet. */
-	if (!is->spec.interrupt.set && live_job(w)->suspend)
+	/* Who begins anew has lost all with the suspend, which may not be seen yet; or never, if it lasted no time. */
+	if (!is->spec.interrupt.set && (live_job(w)->suspend || w->stopped_at >= s->ledger.since_ms || w->blinked))
 		return;
 	caj_progress(is, live_job(w), w->now, &p);
 	/* A change of parallelism is recorded before it is made. */
