@@ -85,8 +85,9 @@ def test_goes_on_behind_what_is_published(
     world.replay()
     port = free_port()
     operator = world.operator(
-        "--db-url", database, "--read-api-enabled", "--read-api-proxied", "--read-api-port", str(port)
-    )
+        "--db-url", database, "--read-api-enabled", "--read-api-proxied", "--read-api-address", "127.0.0.1",
+        "--read-api-port", str(port),
+    )  # fmt: skip
 
     def trained(name: str, status: dict[str, Any]) -> bool:
         wanted = "Trained" if name == "london" else "TooLittleHistory"
