@@ -59,6 +59,7 @@ static void write_job(struct json_writer *w, const struct carbonawarejob *caj)
 	jw_time(w, "latestStartTime", s->latest_start_ms);
 	jw_time(w, "deadlineTime", s->deadline_ms);
 	jw_time(w, "releasedTime", s->released_ms);
+	jw_time(w, "pausedTime", s->paused_ms);
 	jw_string_opt(w, "explanation", s->explanation);
 	jw_string_opt(w, "currency", s->currency);
 	if (s->plan.n_segments)

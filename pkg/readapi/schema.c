@@ -49,7 +49,8 @@ static const struct schema schemas[] = {
 	{ "Savings", "time!: Saving, place!: Saving, forecastError!: Saving, total!: Saving" },
 	{ "Job", "namespace!: string, name!: string, uid!: string, state!: string, region: string, home: string, "
 		 "estimatedStartTime: date-time, latestStartTime: date-time, deadlineTime: date-time, "
-		 "releasedTime: date-time, explanation: string, currency: string, expected: Figures, actual: Figures, "
+		 "releasedTime: date-time, pausedTime: date-time, explanation: string, currency: string, expected: "
+		 "Figures, actual: Figures, "
 		 "savings: Savings" },
 	{ "Jobs", "jobs!: [Job], continue: string" },
 	{ "Sums", "namespace: string, jobs!: integer, finished!: integer, jobsWithSavings!: integer, "
