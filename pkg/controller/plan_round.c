@@ -94,9 +94,9 @@ static void gathered_release(struct gathered *g)
 }
 
 /* Placing jobs together ends after so much processor time, and so much more for each of them. */
-#define TOGETHER_US 100000
-#define TOGETHER_US_PER_JOB 90
-#define TOGETHER_MAX_US 1000000
+#define TOGETHER_US 20000
+#define TOGETHER_US_PER_JOB 20
+#define TOGETHER_MAX_US 250000
 
 struct decisions {
 	const struct grid_view *view;

@@ -5,8 +5,9 @@
 #include <math.h>
 
 #define MIB (INT64_C(1024) * 1024)
-/* Improving ends here, or when the plan is so near to the bound. */
+/* Improving ends here, or when the plan is so near to the bound, or gets no better. */
 #define STEPS 400
+#define IDLE_STEPS 40 /* without a better plan */
 #define CLOSE_ENOUGH 2e-4
 #define MAX_HOLDS (2 * JOINT_MAX_JOBS * CAJ_MAX_SEGMENTS)
 
@@ -173,15 +174,32 @@ static bool collide(const struct round_ctx *c, bool over)
 	return wants && n > 1;
 }
 
+/*
+ * Where not even half of them would find room, what nodes hold on paper is not what decides (an autoscaler, a queue):
+ * nobody is sent away from his best start for that.
+ */
+static bool is_hopeless(const struct members *m, const struct joint *j)
+{
+	return 2 * joint_without_room(j) > m->n;
+}
+
 static struct joint *solve(const struct round_ctx *c, const struct members *m, const struct rows *rows)
 {
 	struct joint *j = joint_new(&c->round, m->jobs, m->n, rows->row, rows->n, 1, NULL);
+	double objective = joint_objective(j);
+	size_t homeless = joint_without_room(j);
 
-	for (int i = 0; i < STEPS && !(c->in->out_of_time && c->in->out_of_time(c->in->arg)); i++) {
+	for (int i = 0, idle = 0; i < STEPS && idle < IDLE_STEPS && !is_hopeless(m, j); i++) {
+		if (c->in->out_of_time && c->in->out_of_time(c->in->arg))
+			break;
 		joint_improve(j, 1, c->in->out_of_time, c->in->arg);
 		if (joint_without_room(j) == 0 &&
 		    joint_objective(j) - joint_bound(j) <= CLOSE_ENOUGH * fabs(joint_objective(j)))
 			break;
+		/* Where there is not room for all there is no end to trying. */
+		idle = joint_without_room(j) < homeless || joint_objective(j) < objective ? 0 : idle + 1;
+		homeless = joint_without_room(j);
+		objective = joint_objective(j);
 	}
 	return j;
 }
@@ -271,6 +289,6 @@ void round_together(struct round_ctx *c)
 			take(c, rows, &c->holds.ptr[i], -1);
 	}
 	_cleanup_(joint_cleanup) struct joint *j = solve(c, &m, rows);
-	if (over || is_better(c, &m, j))
+	if (!is_hopeless(&m, j) && (over || is_better(c, &m, j)))
 		adopt(c, &m, j);
 }
