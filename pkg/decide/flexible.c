@@ -2,6 +2,8 @@
 /* Jobs that may pause, move or scale. */
 #include "decide/flexible.h"
 
+#include "decide/pause.h"
+
 #include <math.h>
 
 /* Of objectives: what differs by less is the same, added up in another order. */
@@ -47,7 +49,7 @@ static void ask_for_the_rest(struct caj_flex *f, const struct grid_view *v, cons
 	const struct caj_progress *p = &f->progress;
 	int16_t region = (int16_t)grid_view_find(v, p->region);
 	/* Nobody knows better how much longer a job runs that should have ended: a little. */
-	int64_t left_ms = MAX(t->duration_ms - p->done_ms, CAJ_LAST_MS);
+	int64_t left_ms = MAX(t->duration_ms - p->done_ms, PAUSE_LAST_MS);
 	bool may_move = f->flex.may_pause && p->moves == 0 && !caj->status.ledger.in_place;
 
 	asked->latest_start_ms = t->latest_start_ms + t->duration_ms - left_ms;
@@ -57,7 +59,7 @@ static void ask_for_the_rest(struct caj_flex *f, const struct grid_view *v, cons
 	f->flex.running = p->running;
 	f->flex.ran_ms = p->ran_ms;
 	f->flex.max_interruptions = MAX(f->flex.max_interruptions - p->interruptions, 0);
-	f->flex.may_pause = f->flex.may_pause && (left_ms > CAJ_LAST_MS || !p->running);
+	f->flex.may_pause = f->flex.may_pause && (left_ms > PAUSE_LAST_MS || !p->running);
 	f->flex.max_moves = may_move ? f->flex.max_moves : 0;
 	if (region >= 0 && (!may_move || !f->flex.may_pause)) {
 		place->regions[0] = region;

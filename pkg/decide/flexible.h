@@ -15,8 +15,6 @@
 
 /* What a pod takes to be scheduled and to come up again: no work is done in that time. */
 #define CAJ_RESTART_MS MINUTE_MS
-/* Less than this is left: it is not paused any more (contracts 1: never in the last minutes of a run). */
-#define CAJ_LAST_MS (600 * SECOND_MS)
 
 struct caj_flex {
 	struct flex flex;

@@ -9,6 +9,8 @@
 
 /* All names of all regions that one job may name, several times over. */
 #define ENTRY_MAX_BYTES (1024 * 1024)
+/* An end that has moved by no more than this is the same. */
+#define SAME_END_MS (600 * SECOND_MS)
 
 static struct caj_figures figures(const struct planner_option *o, bool power_known)
 {
@@ -113,10 +115,26 @@ static const char *limit_in_words(const struct caj_spec *s, struct arena *arena)
 	return text;
 }
 
+static void explain_no_start(struct plan_entry *p, const struct plan_source *s, struct arena *arena)
+{
+	int64_t latest_ms = s->timing->latest_start_ms;
+	bool by_forecast = s->result->outcome == PLANNER_HARD_LIMIT;
+
+	if (p->no_power) {
+		p->reason = "NoPower";
+		p->explanation = "waits: the region's power limit leaves no room for a run in time";
+		return;
+	}
+	p->reason = by_forecast ? "HardLimitUnmet" : "HardLimitUnknown";
+	p->explanation =
+		arena_printf(arena, "does not start: no start until %s meets the hard limits (%s%s)",
+			     latest_ms == TIME_NONE ? "now" : at(arena, latest_ms),
+			     limit_in_words(&s->caj->spec, arena), by_forecast ? "by the forecast" : "data unknown");
+}
+
 static void explain(struct plan_entry *p, const struct plan_source *s, struct arena *arena)
 {
 	const struct grid_view *v = s->view;
-	const struct carbonawarejob *caj = s->caj;
 	const struct caj_timing *t = s->timing;
 	const struct planner_result *r = s->result;
 	const char *region = grid_view_name(v, r->choice.region);
@@ -124,21 +142,20 @@ static void explain(struct plan_entry *p, const struct plan_source *s, struct ar
 			    : region && strcmp(region, HOME_MEAN) != 0 ? arena_printf(arena, " in %s", region)
 								       : "";
 	int64_t start_ms = p->plan.n_segments ? p->plan.segments[0].start_ms : r->choice.start_ms;
-	const struct caj_baseline *baseline = caj->status.baseline.rule ? &caj->status.baseline : &p->baseline;
+	const struct caj_baseline *baseline = s->caj->status.baseline.rule ? &s->caj->status.baseline : &p->baseline;
 	const char *versus = p->plan.n_segments ? compared(p, &r->choice, baseline, arena) : "";
 
-	switch (r->outcome) {
-	case PLANNER_CHOSEN:
+	/* An earlier plan stands in the same words, so that nothing is written anew. */
+	bool planned = r->outcome == PLANNER_CHOSEN ||
+		       (r->outcome == PLANNER_KEPT && (r->choice.start_ms > p->planned_ms || s->choice));
+	if (planned) {
 		p->reason = "Optimised";
 		p->explanation = arena_printf(arena, "starts %s%s%s", at(arena, start_ms), where, versus);
-		break;
+		return;
+	}
+	switch (r->outcome) {
+	case PLANNER_CHOSEN:
 	case PLANNER_KEPT:
-		if (r->choice.start_ms > p->planned_ms || s->choice) {
-			/* An earlier plan stands: in the same words, so that nothing is written anew. */
-			p->reason = "Optimised";
-			p->explanation = arena_printf(arena, "starts %s%s%s", at(arena, start_ms), where, versus);
-			break;
-		}
 		p->reason = "NoGain";
 		p->explanation = arena_printf(arena,
 					      "starts at once%s%s; no later start is better by more than the "
@@ -169,16 +186,7 @@ static void explain(struct plan_entry *p, const struct plan_source *s, struct ar
 		break;
 	case PLANNER_HARD_LIMIT:
 	case PLANNER_HARD_UNKNOWN:
-		if (p->no_power) {
-			p->reason = "NoPower";
-			p->explanation = "waits: the region's power limit leaves no room for a run in time";
-			break;
-		}
-		p->reason = r->outcome == PLANNER_HARD_LIMIT ? "HardLimitUnmet" : "HardLimitUnknown";
-		p->explanation = arena_printf(arena, "does not start: no start until %s meets the hard limits (%s%s)",
-					      t->latest_start_ms == TIME_NONE ? "now" : at(arena, t->latest_start_ms),
-					      limit_in_words(&caj->spec, arena),
-					      r->outcome == PLANNER_HARD_LIMIT ? "by the forecast" : "data unknown");
+		explain_no_start(p, s, arena);
 		break;
 	}
 	p->no_data = r->outcome == PLANNER_NO_DATA_WAIT || r->outcome == PLANNER_HARD_UNKNOWN ||
@@ -325,7 +333,7 @@ static bool is_as_it_stood(const struct plan_source *s)
 	const struct caj_plan *was = s->stands;
 
 	return s->choice->kept &&
-	       s->choice->segments[s->choice->n - 1].end_ms <= was->segments[was->n_segments - 1].end_ms + CAJ_LAST_MS;
+	       s->choice->segments[s->choice->n - 1].end_ms <= was->segments[was->n_segments - 1].end_ms + SAME_END_MS;
 }
 
 /* What was expected of the whole, with another expectation of a part of it. */

@@ -185,12 +185,11 @@ static void hold_planned(struct round_ctx *c)
 		hold_segments(c, c->open[i], &c->open[i]->earlier->plan, &c->asked[i]);
 	for (size_t i = 0; i < c->in->n_jobs; i++) {
 		struct round_job *j = &c->in->jobs[i];
-		struct planner_job asked;
-		struct caj_flex *flex;
+		struct planner_job asked; /* for its power */
 
 		if (!j->entry || !has_home(j))
 			continue;
-		ask(c, j, &asked, &flex);
+		caj_to_planner(c->view, j->caj, j->job, &j->timing, &j->place, &asked);
 		hold_segments(c, j, &j->entry->plan, &asked);
 	}
 }

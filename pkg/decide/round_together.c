@@ -11,10 +11,21 @@
 #define CLOSE_ENOUGH 2e-4
 #define MAX_HOLDS (2 * JOINT_MAX_JOBS * CAJ_MAX_SEGMENTS)
 
+/* What so many pods of it take. */
+static void amounts_of(const struct job *job, int32_t pods, int64_t power_milliwatts, int64_t *amount)
+{
+	const struct pod_requests *r = &job->template.requests;
+
+	amount[JOINT_POWER] = power_milliwatts;
+	amount[JOINT_CPU] = r->cpu_milli * pods;
+	amount[JOINT_MEMORY] = r->memory_bytes / MIB * pods;
+	amount[JOINT_GPU] = r->gpus * 1000 * pods;
+	amount[JOINT_RELEASES] = 1;
+}
+
 void round_hold(struct round_ctx *c, int region, int64_t start_ms, int64_t end_ms, int64_t power_milliwatts,
 		const struct job *job, int32_t pods)
 {
-	const struct pod_requests *r = &job->template.requests;
 	struct round_hold *h = region != PLANNER_NO_REGION ? vec_push(&c->holds, MAX_HOLDS) : NULL;
 
 	if (!h)
@@ -22,11 +33,7 @@ void round_hold(struct round_ctx *c, int region, int64_t start_ms, int64_t end_m
 	*h = (struct round_hold){
 		.region = (int16_t)region, .start_ms = start_ms, .end_ms = end_ms, .holder = c->holder
 	};
-	h->amount[JOINT_POWER] = power_milliwatts;
-	h->amount[JOINT_CPU] = r->cpu_milli * pods;
-	h->amount[JOINT_MEMORY] = r->memory_bytes / MIB * pods;
-	h->amount[JOINT_GPU] = r->gpus * 1000 * pods;
-	h->amount[JOINT_RELEASES] = 1;
+	amounts_of(job, pods, power_milliwatts, h->amount);
 }
 
 /* What there is of each, and what is left of it. */
@@ -143,35 +150,31 @@ static void members_init(const struct round_ctx *c, struct members *m)
 	m->index = arena_array(c->arena, c->n_acting, size_t);
 	m->jobs = arena_array(c->arena, c->n_acting, struct joint_job);
 	for (size_t i = 0; i < c->n_acting && m->n < JOINT_MAX_JOBS; i++) {
+		struct joint_job *member = &m->jobs[m->n];
 		const struct job *job = c->open[i]->job;
-		const struct pod_requests *r = &job->template.requests;
-		int32_t pods = caj_full_pods(&c->open[i]->caj->spec, job);
 
 		if (!is_movable(c, i))
 			continue;
-		m->index[m->n] = i;
-		m->jobs[m->n++] = (struct joint_job){ .job = c->asked[i],
-						      .amount = { [JOINT_POWER] = c->asked[i].power_milliwatts,
-								  [JOINT_CPU] = r->cpu_milli * pods,
-								  [JOINT_MEMORY] = r->memory_bytes / MIB * pods,
-								  [JOINT_GPU] = r->gpus * 1000 * pods,
-								  [JOINT_RELEASES] = 1 } };
+		*member = (struct joint_job){ .job = c->asked[i] };
+		amounts_of(job, caj_full_pods(&c->open[i]->caj->spec, job), c->asked[i].power_milliwatts,
+			   member->amount);
+		m->index[m->n++] = i;
 	}
 }
 
-/* Does anybody want what another holds, and could one of them go elsewhere? */
-static bool collide(const struct round_ctx *c, bool over)
+/* Does anybody want what another holds, and how many could go elsewhere? */
+static size_t count_movable(const struct round_ctx *c, bool *ret_wants)
 {
-	bool wants = over;
 	size_t n = 0;
 
+	*ret_wants = false;
 	for (size_t i = 0; i < c->n_acting; i++) {
 		if (!is_movable(c, i))
 			continue;
-		wants |= c->found[i].binding == PLANNER_BINDING_POWER;
+		*ret_wants |= c->found[i].binding == PLANNER_BINDING_POWER;
 		n++;
 	}
-	return wants && n > 1;
+	return n;
 }
 
 /*
@@ -272,14 +275,17 @@ static void adopt(struct round_ctx *c, const struct members *m, const struct joi
 
 void round_together(struct round_ctx *c)
 {
-	struct rows *rows = arena_new(c->arena, struct rows);
 	struct members m;
+	bool wants;
 
+	if (count_movable(c, &wants) < 2)
+		return; /* as in most rounds, in which nearly all plans stand */
+	struct rows *rows = arena_new(c->arena, struct rows);
 	rows_init(c, rows);
 	for (size_t i = 0; i < c->holds.len; i++)
 		take(c, rows, &c->holds.ptr[i], 1);
 	bool over = is_over(rows, c->view->signals.n_slots);
-	if (!collide(c, over))
+	if (!over && !wants)
 		return;
 	members_init(c, &m);
 	for (size_t i = 0; i < c->holds.len; i++) {

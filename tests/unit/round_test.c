@@ -352,6 +352,20 @@ static void nodes_are_a_limit_too(void **state)
 			 at("2023-02-09T11:00:00Z") + at("2023-02-09T12:00:00Z"));
 }
 
+static void nodes_that_cannot_hold_half_send_nobody_away(void **state)
+{
+	static const int grams[] = { 400, 400, 10, 10, 400 };
+	const struct gridregion *list[] = { region("london", "", grams, ARRAY_LEN(grams)) };
+
+	(void)state;
+	look(list, 1, "1");
+	for (int i = 0; i < 5; i++)
+		(void)add(arena_printf(&fixture.arena, "%d", i), WATTS ONE_HOUR BY("12:00"), "{}", suspended());
+	plan();
+	for (int i = 0; i < 5; i++)
+		assert_string_equal(parts(&jobs[i]), "11:00-12:00 london x1");
+}
+
 static void releases_do_not_stampede(void **state)
 {
 	static const int grams[] = { 400, 400, 10, 20, 30, 400 };
@@ -455,6 +469,7 @@ int main(void)
 		ROUND_TEST(it_scales_with_the_grid),
 		ROUND_TEST(jobs_that_collide_are_placed_together),
 		ROUND_TEST(nodes_are_a_limit_too),
+		ROUND_TEST(nodes_that_cannot_hold_half_send_nobody_away),
 		ROUND_TEST(releases_do_not_stampede),
 		ROUND_TEST(no_plan_is_late_whatever_the_forecast),
 	};
