@@ -102,7 +102,7 @@ def world(run_directory: Path, kube_tools: dict[str, str]) -> Iterator[World]:
         plane.kubectl("apply", "-f", str(ROOT / "manifests" / "rbac.yaml"))
         for name in CARBON:
             plane.add_nodes(1, {"loadshift.io/region": name}, prefix=name)
-        api, clock = Api(plane.client), fresh_clock()
+        api, audit, clock = Api(plane.client), AuditLog(plane.audit_log), fresh_clock()
         for name, carbon in CARBON.items():
             set_region(api, name, clock.now(), carbon, [200000] * 96)
         # As before Kubernetes 1.35, where a Job that has started keeps its affinity.
@@ -115,7 +115,7 @@ def world(run_directory: Path, kube_tools: dict[str, str]) -> Iterator[World]:
             for story, _ in made.values():
                 api.create(story)
             acts = {act.__name__: pool.submit(act, api, clock) for act in (hurry, by_hand, hold, early_ones, checkpoint)}
-            yield World(api, AuditLog(plane.audit_log), clock, operator, acts)
+            yield World(api, audit, clock, operator, acts)
         operator.program.terminate()  # while there is a way to give the Lease back
     runner.close()
 

@@ -160,7 +160,7 @@ static struct plan_entry *new_rest(struct world *w, const struct carbonawarejob 
 	}
 	if (!done.running)
 		start = time_slot_floor(w->now, SLOT_MS) + (1 + pick(w, 3)) * SLOT_MS;
-	if (start + left > t.deadline_ms - t.margin_ms)
+	if (t.deadline_ms != TIME_NONE && start + left > t.deadline_ms - t.margin_ms)
 		start = time_slot_floor(w->now, SECOND_MS);
 	p->plan.n_segments =
 		lay_segments(w, caj, p->plan.segments, n, start, left,
