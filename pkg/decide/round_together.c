@@ -6,8 +6,8 @@
 
 #define MIB (INT64_C(1024) * 1024)
 /* Improving ends here, or when the plan is so near to the bound, or gets no better. */
-#define STEPS 400
-#define IDLE_STEPS 40 /* without a better plan */
+#define STEPS 250
+#define IDLE_STEPS 80 /* without a better plan */
 #define CLOSE_ENOUGH 2e-4
 #define MAX_HOLDS (2 * JOINT_MAX_JOBS * CAJ_MAX_SEGMENTS)
 

@@ -220,6 +220,7 @@ void joint_add(struct joint *j, const struct joint_job *job)
 
 	assert(j->n < JOINT_MAX_JOBS);
 	items_grow(j, j->n + 1);
+	joint_anneal_reset(j);
 	x = item_add(j, job);
 	joint_use_best_prices(j);
 	if (note_least(j, x)) { /* what was shut may be open to it, and then was no bound */
@@ -233,7 +234,7 @@ void joint_add(struct joint *j, const struct joint_job *job)
 	if (s.region != PLANNER_NO_REGION)
 		joint_put(j, x, &s);
 	else
-		(void)joint_search(j, 0, NULL, NULL);
+		(void)joint_search(j, NULL, NULL);
 }
 
 void joint_free(struct joint *j)
@@ -257,10 +258,9 @@ void joint_free(struct joint *j)
 	free(j->items);
 	free(j->order);
 	free(j->kept);
+	joint_anneal_release(j);
 	free(j);
 }
-
-#define MAX_TRIES 4096 /* between two steps; half of them once the bound is settled */
 
 /* The bound has stopped to close the gap: time is better spent on the plan. */
 static bool is_settled(struct joint *j)
@@ -278,7 +278,6 @@ void joint_improve(struct joint *j, int steps, bool (*out_of_time)(void *arg), v
 		j->bound = 0;
 	for (int i = 0; i < steps && j->n > 0; i++) {
 		bool sampling = joint_is_sampling(j), settled;
-		size_t tries;
 
 		if (j->step > STEP_LEAST && !j->relaxed && !joint_dual_step(j, out_of_time, arg))
 			return;
@@ -286,12 +285,12 @@ void joint_improve(struct joint *j, int steps, bool (*out_of_time)(void *arg), v
 			continue;
 		j->steps++;
 		settled = is_settled(j);
-		if (!settled && j->steps % ROUND_OFF_EVERY != 0)
+		if (settled && !joint_anneal(j, out_of_time, arg))
+			return;
+		if (settled ? j->anneal.sweep < j->anneal.sweeps : j->steps % ROUND_OFF_EVERY != 0)
 			continue;
-		if (!settled)
-			joint_round_off(j);
-		tries = MIN(j->n, MAX_TRIES) / (settled ? 2 : 32) + 1;
-		if (!joint_polish(j, out_of_time, arg) || !joint_search(j, tries, out_of_time, arg))
+		joint_round_off(j, settled ? JOINT_ANNEALED : JOINT_WITH_PRICES);
+		if (!joint_polish(j, out_of_time, arg) || !joint_search(j, out_of_time, arg))
 			return;
 	}
 }

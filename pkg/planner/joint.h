@@ -17,9 +17,9 @@
  * How: prices per row and slot (Lagrange multipliers of the limits), raised where the jobs want more than there is and
  * lowered where they want less, by subgradient steps. With prices every job is on its own, and its best start is that
  * of planner_choose() with the prices added. The sum of these, less the price of all capacity, is the **lower bound**:
- * no plan that keeps to the limits costs less. Plans come from giving each job its best
- * start in which there is room, in an order led by the prices; then jobs are taken out and put back, alone and in
- * neighbourhoods of a congested slot, for as long as there is time.
+ * no plan that keeps to the limits costs less. Plans come from giving each job its best start in which there is room,
+ * in an order led by the prices; then, once the bound rises no more, from annealing: all jobs by turns, in rounds twice
+ * as long as the one before, under penalties that rise where there are too many (joint_anneal.c).
  *
  * Candidates are those of planner.h: start_min, every border after it (spread), latest_start; inside known data.
  * Limits on means are kept (soft ones too; unknown meets soft and breaks hard). A job that has no candidate, or for
@@ -27,9 +27,9 @@
  * and those that cannot be deferred are not for this planner either: what they and running jobs take is no capacity.
  * Leaving the incumbent of planner.h costs the noise, here added to the objective of every other start.
  *
- * Time: a step looks at every job once, O(regions x starts) each: about a microsecond per 1 000. Memory: 250 bytes per
+ * Time: a step looks at every job once, O(regions x starts) each: about a microsecond per 1 000. Memory: 280 bytes per
  * job and 8 per region that it may run in; 28 bytes per region and slot for each distinct triple of weights, of which
- * JOINT_MAX_CLASSES are kept; 40 bytes per row and slot.
+ * JOINT_MAX_CLASSES are kept; 60 bytes per row and slot; 20 KB.
  */
 #ifndef PLANNER_JOINT_H
 #define PLANNER_JOINT_H

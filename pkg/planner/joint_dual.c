@@ -111,7 +111,6 @@ bool joint_dual_step(struct joint *j, bool (*out_of_time)(void *arg), void *arg)
 		x->wish = joint_cheapest(j, x, JOINT_WITH_PRICES, false, &v);
 		if (x->wish.region == PLANNER_NO_REGION)
 			continue;
-		x->wish_value = v;
 		value += v * (double)stride;
 		add_demand(j, x, &x->wish, (double)stride);
 	}

@@ -75,12 +75,13 @@ void joint_settle(struct joint *j, size_t job, const struct planner_segment *seg
 		     next++)
 			;
 		run = planner_run(j->signals, segments[i].start_ms, segments[next - 1].end_ms - segments[i].start_ms);
-		joint_take_room(j, x,
+		joint_take_room(j, j->room, x,
 				&(struct spot){ .region = segments[i].region,
 						.from = (int16_t)run.from.slot,
 						.to = (int16_t)MIN(run.last + 1, j->n_slots) },
 				1);
 	}
+	joint_anneal_reset(j);
 	j->objective += objective * joint_total_energy(x);
 	j->missing--;
 	j->hopeless -= x->unlimited == INFINITY;

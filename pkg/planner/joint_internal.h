@@ -49,7 +49,6 @@ struct joint_item {
 	double delay_per_slot;        /* weighted by energy, like all costs here */
 	double noise;                 /* what leaving the incumbent costs */
 	double part;                  /* of a slot, after the whole ones */
-	double wish_value;            /* with prices */
 	double unlimited;             /* least cost if there were no limits; INFINITY: no candidate */
 	int64_t start_min_ms, latest_ms;
 	int64_t apart_ms[MAX_APART]; /* candidates besides those borders */
@@ -59,6 +58,16 @@ struct joint_item {
 	int16_t class, whole, touched; /* whole slots; slots touched from a border on, by the spread run */
 	bool limited;                  /* has limits on means */
 	bool settled;                  /* in segments of its own, and stays */
+};
+
+/* joint_anneal.c: a copy of the plan in which there may be too little room. Arrays are made when they are needed. */
+struct anneal {
+	struct spot *at;    /* [job] */
+	int64_t *room;      /* [row][slot]: below 0 where there are too many */
+	double *penalty;    /* [row][slot]: of being beyond the room, per row_unit */
+	float *noise;       /* by which costs are shaken: positive, Gumbel's but for the sign */
+	double temperature; /* of it, per kWh of a slot */
+	int sweep, sweeps;  /* done, and in all of this round; equal when it is over */
 };
 
 struct joint {
@@ -90,6 +99,7 @@ struct joint {
 	bool relaxed; /* the bound is for more than blocks, and stays */
 	uint32_t *order;
 	struct spot *kept;
+	struct anneal anneal;
 };
 
 /* Of slots that no job fits into: many times what anything costs, and it stays. */
@@ -103,7 +113,8 @@ struct joint {
 #define SAMPLE 1000       /* jobs, about, of whom the first steps ask */
 #define SAMPLED_STEPS 32
 
-enum joint_prices { JOINT_TRUE_COST, JOINT_WITH_PRICES };
+/* By what a spot is chosen: its cost; with what its room costs; with what lack of room costs, shaken. */
+enum joint_prices { JOINT_TRUE_COST, JOINT_WITH_PRICES, JOINT_ANNEALED };
 
 static inline const struct planner_job *item_job(const struct joint_item *x)
 {
@@ -137,16 +148,17 @@ void joint_class_release(struct joint_class *c);
 void joint_use_best_prices(struct joint *j);
 
 /* joint_plan.c */
-/* sign -1 gives it back. */
-void joint_take_room(struct joint *j, const struct joint_item *x, const struct spot *s, int sign);
+/* Of j->room, or of the copy that is annealed; sign -1 gives it back. */
+void joint_take_room(const struct joint *j, int64_t *room, const struct joint_item *x, const struct spot *s, int sign);
 void joint_put(struct joint *j, struct joint_item *x, const struct spot *s);
 void joint_take(struct joint *j, struct joint_item *x);
 void joint_fill(struct joint *j, enum joint_prices prices);
-void joint_round_off(struct joint *j);
+/* Everybody to where prices or annealing send them, if there is room; kept if the plan is better. */
+void joint_round_off(struct joint *j, enum joint_prices prices);
 /* Both: false if time ran out. Everybody alone to a cheaper place with room. */
 bool joint_polish(struct joint *j, bool (*out_of_time)(void *arg), void *arg);
-/* Jobs to better places from which others are moved away: those without a place first. */
-bool joint_search(struct joint *j, size_t tries, bool (*out_of_time)(void *arg), void *arg);
+/* Those without a place to one from which others are moved away. */
+bool joint_search(struct joint *j, bool (*out_of_time)(void *arg), void *arg);
 
 static inline bool joint_is_sampling(const struct joint *j)
 {
@@ -155,6 +167,16 @@ static inline bool joint_is_sampling(const struct joint *j)
 
 /* joint_flex.c: kWh, more than 0. */
 double joint_total_energy(const struct joint_item *x);
+
+/* joint_anneal.c: one sweep, of a round that is over when sweep == sweeps; false if time ran out before its end. */
+bool joint_anneal(struct joint *j, bool (*out_of_time)(void *arg), void *arg);
+/* After jobs or room have changed: this round begins anew. */
+void joint_anneal_reset(struct joint *j);
+void joint_anneal_release(struct joint *j);
+/* For JOINT_ANNEALED: what a spot is punished with; the same added to v[i] for starts at border from + i, i < n. */
+double joint_penalty_of(const struct joint *j, const struct joint_item *x, const struct spot *s);
+void joint_add_penalties(const struct joint *j, const struct joint_item *x, int region, int from, int n, double *v);
+void joint_shake(struct joint *j, const struct joint_item *x, int n, double *v);
 
 /* joint_dual.c: one subgradient step; false if time ran out before all jobs were looked at. */
 bool joint_dual_step(struct joint *j, bool (*out_of_time)(void *arg), void *arg);

@@ -9,19 +9,17 @@
 #define MAX_EVICTED 8
 #define MAX_RUINED 12
 #define MAX_TRIED 16
-#define ASK_TRIES 8
-#define PICKED_FROM 24
 #define MAX_LOOKED_AT 6 /* jobs that could make room */
 
-void joint_take_room(struct joint *j, const struct joint_item *x, const struct spot *s, int sign)
+void joint_take_room(const struct joint *j, int64_t *room, const struct joint_item *x, const struct spot *s, int sign)
 {
 	for (const int16_t *row = j->region_rows[s->region]; *row >= 0; row++) {
 		enum joint_resource k = j->rows[*row].resource;
-		int64_t *room = j->room + (size_t)*row * (size_t)j->n_slots, amount = sign * x->job->amount[k];
+		int64_t *of_row = room + (size_t)*row * (size_t)j->n_slots, amount = sign * x->job->amount[k];
 		int to = k == JOINT_RELEASES ? s->from + 1 : s->to;
 
 		for (int i = s->from; amount && i < to; i++)
-			room[i] -= amount;
+			of_row[i] -= amount;
 	}
 }
 
@@ -29,7 +27,7 @@ void joint_put(struct joint *j, struct joint_item *x, const struct spot *s)
 {
 	int32_t self = (int32_t)(x - j->items), *head = &j->heads[s->region];
 
-	joint_take_room(j, x, s, 1);
+	joint_take_room(j, j->room, x, s, 1);
 	x->at = *s;
 	x->next = *head;
 	x->previous = -1;
@@ -42,7 +40,7 @@ void joint_put(struct joint *j, struct joint_item *x, const struct spot *s)
 
 void joint_take(struct joint *j, struct joint_item *x)
 {
-	joint_take_room(j, x, &x->at, -1);
+	joint_take_room(j, j->room, x, &x->at, -1);
 	if (x->previous >= 0)
 		j->items[x->previous].next = x->next;
 	else
@@ -88,8 +86,7 @@ static void put_back(struct joint *j)
 	}
 }
 
-/* Everybody to where the prices send them if there is room, then the others: a new plan, kept if it is better. */
-void joint_round_off(struct joint *j)
+void joint_round_off(struct joint *j, enum joint_prices prices)
 {
 	double objective = j->objective;
 	size_t missing = j->missing;
@@ -103,9 +100,10 @@ void joint_round_off(struct joint *j)
 	}
 	for (size_t i = 0; i < j->n; i++) {
 		struct joint_item *x = &j->items[j->order[i]];
+		const struct spot *to = prices == JOINT_ANNEALED ? &j->anneal.at[j->order[i]] : &x->wish;
 
-		if (!x->settled && x->wish.region != PLANNER_NO_REGION && joint_has_room(j, x, &x->wish))
-			joint_put(j, x, &x->wish);
+		if (!x->settled && to->region != PLANNER_NO_REGION && joint_has_room(j, x, to))
+			joint_put(j, x, to);
 	}
 	joint_fill(j, JOINT_WITH_PRICES);
 	if (j->missing > missing || (j->missing == missing && j->objective >= objective))
@@ -117,9 +115,9 @@ static void move_alone(struct joint *j, struct joint_item *x)
 	struct spot old = x->at, s;
 	double value;
 
-	joint_take_room(j, x, &old, -1);
+	joint_take_room(j, j->room, x, &old, -1);
 	s = joint_cheaper(j, x, JOINT_TRUE_COST, true, old.cost - EPSILON * fabs(old.cost), &value);
-	joint_take_room(j, x, &old, 1);
+	joint_take_room(j, j->room, x, &old, 1);
 	if (s.region == PLANNER_NO_REGION)
 		return;
 	joint_take(j, x);
@@ -230,11 +228,11 @@ static double moving_cost(struct joint *j, struct joint_item *x, const struct jo
 	struct spot other;
 	double value;
 
-	joint_take_room(j, x, &x->at, -1);
-	joint_take_room(j, guest, s, 1);
+	joint_take_room(j, j->room, x, &x->at, -1);
+	joint_take_room(j, j->room, guest, s, 1);
 	other = joint_cheaper(j, x, JOINT_TRUE_COST, true, x->at.cost + budget, &value);
-	joint_take_room(j, guest, s, -1);
-	joint_take_room(j, x, &x->at, 1);
+	joint_take_room(j, j->room, guest, s, -1);
+	joint_take_room(j, j->room, x, &x->at, 1);
 	return other.cost - x->at.cost;
 }
 
@@ -325,32 +323,6 @@ static void shake(struct joint *j, struct joint_item *x, const struct spot *s)
 	trial_close(&t, j);
 }
 
-/* How far a job is from what the prices would have it do. */
-static double reduced_cost(const struct joint *j, const struct joint_item *x)
-{
-	if (regret_of(x) <= 0)
-		return 0;
-	return is_placed(x) ? x->at.cost + joint_price_of(j, x, &x->at) - x->wish_value : INFINITY;
-}
-
-/* Of some jobs the one that is farthest. */
-static struct joint_item *pick(struct joint *j)
-{
-	struct joint_item *best = &j->items[rand_next(&j->seed) % j->n];
-	double most = reduced_cost(j, best);
-
-	for (int i = 1; i < PICKED_FROM; i++) {
-		struct joint_item *x = &j->items[rand_next(&j->seed) % j->n];
-		double cost = reduced_cost(j, x);
-
-		if (cost > most) {
-			best = x;
-			most = cost;
-		}
-	}
-	return best;
-}
-
 /* The i-th job without a place that could have one. */
 static struct joint_item *missing_item(struct joint *j, size_t i)
 {
@@ -364,31 +336,25 @@ static struct joint_item *missing_item(struct joint *j, size_t i)
 }
 
 /* Where to: by turns what the prices say and what would be best. */
-static struct spot wish_of(struct joint *j, const struct joint_item *x)
+static struct spot goal_of(struct joint *j, const struct joint_item *x)
 {
 	double value;
 
 	return joint_cheapest(j, x, rand_next(&j->seed) % 2 ? JOINT_TRUE_COST : JOINT_WITH_PRICES, false, &value);
 }
 
-bool joint_search(struct joint *j, size_t tries, bool (*out_of_time)(void *arg), void *arg)
+bool joint_search(struct joint *j, bool (*out_of_time)(void *arg), void *arg)
 {
-	for (size_t i = 0; i < tries + joint_without_room(j); i++) {
-		bool homeless = i / 2 < joint_without_room(j);
-		struct joint_item *x = homeless ? missing_item(j, i / 2) : pick(j);
-		struct spot s;
+	for (size_t i = 0; i < joint_without_room(j);) {
+		struct joint_item *x = missing_item(j, i);
+		struct spot s = goal_of(j, x);
 
-		if (i % ASK_TRIES == 0 && out_of_time && out_of_time(arg))
+		if (out_of_time && out_of_time(arg))
 			return false;
-		if (regret_of(x) <= 0)
-			continue;
-		s = wish_of(j, x);
-		if (s.region == PLANNER_NO_REGION)
-			continue;
-		if (i % 2)
+		evict_for(j, x, &s);
+		if (!is_placed(x))
 			shake(j, x, &s);
-		else if (s.cost < x->at.cost)
-			evict_for(j, x, &s);
+		i += !is_placed(x);
 	}
 	return true;
 }

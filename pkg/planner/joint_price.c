@@ -151,6 +151,10 @@ static void offer(struct joint *j, const struct joint_item *x, const struct spot
 		return;
 	if (prices == JOINT_WITH_PRICES)
 		value += joint_price_of(j, x, s);
+	if (prices == JOINT_ANNEALED) {
+		value += joint_penalty_of(j, x, s);
+		joint_shake(j, x, 1, &value);
+	}
 	if (value >= best->value || (need_room && !joint_has_room(j, x, s)))
 		return;
 	if (x->limited && !meets_limits(j, x, s->region, s->at_ms))
@@ -272,6 +276,10 @@ static void offer_borders(struct joint *j, const struct joint_item *x, const str
 	int i, border;
 
 	fill_borders(j, x, c, region, from, n, prices == JOINT_WITH_PRICES, v);
+	if (prices == JOINT_ANNEALED) {
+		joint_add_penalties(j, x, region, from, n, v);
+		joint_shake(j, x, n, v);
+	}
 	i = index_of_least(v, n);
 	if (v[i] >= best->value)
 		return;
@@ -343,7 +351,7 @@ struct spot joint_cheaper(struct joint *j, const struct joint_item *x, enum join
 	int n = item_job(x)->n_regions;
 
 	offer(j, x, &x->incumbent, prices, need_room, &best);
-	/* prices are never below 0 */
+	/* prices, penalties and noise are never below 0 */
 	for (int i = 0; i < n && (double)x->options[i].least < best.value; i++)
 		offer_region(j, x, c, x->options[i].region, prices, need_room, &best);
 	*ret_value = best.value;

@@ -6,8 +6,10 @@
 #include "planner/joint.h"
 #include "sim/internal.h"
 
-#define CLOSE_ENOUGH 2e-4 /* of the bound: the gap at which it stops */
-#define LEAST_MS 80.0     /* of processor time, and for each job */
+/* Improving ends so near to the bound, after so many steps, or late; only the last depends on the machine. */
+#define CLOSE_ENOUGH 2e-4
+#define STEPS 180
+#define LEAST_MS 80.0 /* of processor time, and for each job */
 #define MS_PER_JOB 0.09
 
 struct crowd {
@@ -128,7 +130,7 @@ static bool is_close(const struct joint *j)
 
 static void improve(struct joint *j, double until_ms)
 {
-	while (!is_late(&until_ms) && !is_close(j))
+	for (int i = 0; i < STEPS && !is_late(&until_ms) && !is_close(j); i++)
 		joint_improve(j, 1, is_late, &until_ms);
 }
 

@@ -365,8 +365,8 @@ static void test_more_time_is_never_worse(void **state)
 		j = joint_new(&w->round, w->jobs, (size_t)w->n_jobs, w->rows, w->n_rows, seed0, NULL);
 		objective = joint_objective(j);
 		missing = joint_without_room(j);
-		for (int i = 0; i < 12; i++) {
-			joint_improve(j, 4, NULL, NULL);
+		for (int i = 0; i < 20; i++) {
+			joint_improve(j, 8, NULL, NULL);
 			check_plan(w, j);
 			assert_true(joint_without_room(j) <= missing);
 			if (joint_without_room(j) == missing)
@@ -396,12 +396,12 @@ static void test_jobs_that_come_later(void **state)
 		all = w->n_jobs;
 		w->n_jobs -= 20;
 		j = joint_new(&w->round, w->jobs, (size_t)w->n_jobs, w->rows, w->n_rows, seed0, NULL);
-		joint_improve(j, 24, NULL, NULL);
+		joint_improve(j, 53, NULL, NULL); /* in the middle of a round of annealing */
 		while (w->n_jobs < all) {
 			joint_add(j, &w->jobs[w->n_jobs++]);
 			check_plan(w, j);
 		}
-		joint_improve(j, 24, NULL, NULL);
+		joint_improve(j, 53, NULL, NULL);
 		check_plan(w, j);
 		if (joint_without_room(j) == 0) {
 			assert_true(joint_bound(j) <= joint_objective(j) + 1e-7 * fabs(joint_objective(j)));
@@ -423,7 +423,7 @@ static void test_same_seed_same_plan(void **state)
 
 	large_world(w, &seed);
 	for (int i = 0; i < 2; i++) {
-		int asks = 40;
+		int asks = 400; /* far into annealing */
 
 		j[i] = joint_new(&w->round, w->jobs, (size_t)w->n_jobs, w->rows, w->n_rows, 7, NULL);
 		joint_improve(j[i], 1000, countdown, &asks);

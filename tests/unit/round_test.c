@@ -72,7 +72,9 @@ static void look_again(const struct gridregion *const *regions, int n, const cha
 
 #define ONE_CORE \
 	",\"template\":{\"spec\":{\"containers\":[{\"name\":\"m\",\"resources\":{\"requests\":{\"cpu\":\"1\"}}}]}}"
-#define WATTS ",\"powerWattsPerPod\":1000,\"homeRegion\":\"london\",\"weights\":{\"carbon\":100,\"cost\":0,\"delay\":0}"
+#define AT_HOME ",\"homeRegion\":\"london\",\"weights\":{\"carbon\":100,\"cost\":0,\"delay\":0}"
+#define WATTS ",\"powerWattsPerPod\":1000" AT_HOME
+#define HALF_THE_WATTS ",\"powerWattsPerPod\":500" AT_HOME
 #define TWO_HOURS ",\"expectedDurationSeconds\":7200,\"safetyMarginSeconds\":0"
 #define ONE_HOUR ",\"expectedDurationSeconds\":3600,\"safetyMarginSeconds\":0"
 #define PAUSES ",\"interrupt\":{}"
@@ -329,7 +331,7 @@ static void jobs_that_collide_are_placed_together(void **state)
 	(void)state;
 	look(list, 1, "64");
 	struct round_job *little =
-		add("a", WATTS ",\"expectedDurationSeconds\":1800,\"safetyMarginSeconds\":0" BY("13:00"), "{}",
+		add("a", HALF_THE_WATTS ",\"expectedDurationSeconds\":1800,\"safetyMarginSeconds\":0" BY("13:00"), "{}",
 		    suspended());
 	struct round_job *large = add("b", WATTS ONE_HOUR BY("14:00"), "{}", suspended());
 	plan();
