@@ -37,38 +37,29 @@ struct options {
 
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 
-#define OPTION(k, t, field, d, lo, hi, h)                                                                    \
-	{                                                                                                    \
-		.key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), \
-		.max = (hi), .help = (h)                                                                     \
-	}
 static const struct config_option options_table[] = {
-	OPTION("kubeconfig", CONFIG_STRING, kubeconfig, NULL, 0, 0,
-	       "kubeconfig file [$KUBECONFIG, the pod's ServiceAccount, ~/.kube/config]"),
-	OPTION("context", CONFIG_STRING, context, NULL, 0, 0, "context in it [current-context]"),
-	OPTION("namespace", CONFIG_STRING, namespace, NULL, 0, 0, "the program's own [the context's]"),
-	OPTION("listen.address", CONFIG_STRING, address, NULL, 0, 0, "address of /filter and /prioritize [all]"),
-	OPTION("listen.port", CONFIG_INT, port, "8888", 0, 65535, "its port; 0 = any free one, see the log"),
-	OPTION("tls.certFile", CONFIG_STRING, cert_file, NULL, 0, 0,
-	       "serving certificate (PEM, read again when it changes); unset = plain HTTP"),
-	OPTION("tls.keyFile", CONFIG_STRING, key_file, NULL, 0, 0, "its private key"),
-	OPTION("tls.clientCaFile", CONFIG_STRING, client_ca_file, NULL, 0, 0,
-	       "set = only clients with a certificate signed by it"),
-	OPTION("metrics.address", CONFIG_STRING, metrics_address, NULL, 0, 0, "address of /metrics [all]"),
-	OPTION("metrics.port", CONFIG_INT, metrics_port, "8080", 0, 65535, "its port"),
-	OPTION("probes.address", CONFIG_STRING, probes_address, NULL, 0, 0, "address of /healthz and /readyz [all]"),
-	OPTION("probes.port", CONFIG_INT, probes_port, "8081", 0, 65535, "their port"),
-	OPTION("maxForecastAge", CONFIG_DURATION, max_forecast_age_ms, "6h", MINUTE_MS, 7 * DAY_MS,
-	       "grid data older than this count as unknown; as the operator's option of that name"),
-	OPTION("clock.origin", CONFIG_TIME, clock_origin_ms, NULL, 0, 0,
-	       "virtual clock: where it agrees with the real one [now]; demo and tests only"),
-	OPTION("clock.factor", CONFIG_INT, clock_factor, "1", 1, CLOCK_MAX_FACTOR, "how fast it runs; 1 = real"),
-	{ .key = "log.level",
-	  .type = CONFIG_ENUM,
-	  .offset = offsetof(struct options, log_level),
-	  .def = "info",
-	  .names = log_levels,
-	  .help = "debug, info, warn or error" },
+	CONFIG_OPTION("kubeconfig", CONFIG_STRING, kubeconfig, NULL, 0, 0,
+		      "kubeconfig file [$KUBECONFIG, the pod's ServiceAccount, ~/.kube/config]"),
+	CONFIG_OPTION("context", CONFIG_STRING, context, NULL, 0, 0, "context in it [current-context]"),
+	CONFIG_OPTION("namespace", CONFIG_STRING, namespace, NULL, 0, 0, "the program's own [the context's]"),
+	CONFIG_OPTION("listen.address", CONFIG_STRING, address, NULL, 0, 0, "address of /filter and /prioritize [all]"),
+	CONFIG_OPTION("listen.port", CONFIG_INT, port, "8888", 0, 65535, "its port; 0 = any free one, see the log"),
+	CONFIG_OPTION("tls.certFile", CONFIG_STRING, cert_file, NULL, 0, 0,
+		      "serving certificate (PEM, read again when it changes); unset = plain HTTP"),
+	CONFIG_OPTION("tls.keyFile", CONFIG_STRING, key_file, NULL, 0, 0, "its private key"),
+	CONFIG_OPTION("tls.clientCaFile", CONFIG_STRING, client_ca_file, NULL, 0, 0,
+		      "set = only clients with a certificate signed by it"),
+	CONFIG_OPTION("metrics.address", CONFIG_STRING, metrics_address, NULL, 0, 0, "address of /metrics [all]"),
+	CONFIG_OPTION("metrics.port", CONFIG_INT, metrics_port, "8080", 0, 65535, "its port"),
+	CONFIG_OPTION("probes.address", CONFIG_STRING, probes_address, NULL, 0, 0,
+		      "address of /healthz and /readyz [all]"),
+	CONFIG_OPTION("probes.port", CONFIG_INT, probes_port, "8081", 0, 65535, "their port"),
+	CONFIG_OPTION("maxForecastAge", CONFIG_DURATION, max_forecast_age_ms, "6h", MINUTE_MS, 7 * DAY_MS,
+		      "grid data older than this count as unknown; as the operator's option of that name"),
+	CONFIG_OPTION("clock.origin", CONFIG_TIME, clock_origin_ms, NULL, 0, 0,
+		      "virtual clock: where it agrees with the real one [now]; demo and tests only"),
+	CONFIG_OPTION("clock.factor", CONFIG_INT, clock_factor, "1", 1, CLOCK_MAX_FACTOR, "how fast it runs; 1 = real"),
+	CONFIG_CHOICE("log.level", log_level, "info", log_levels, "debug, info, warn or error"),
 };
 
 struct program {

@@ -28,30 +28,27 @@ struct options {
 	int64_t clock_factor;
 };
 
-#define OPTION(k, t, field, d, lo, hi, h)                                                                    \
-	{                                                                                                    \
-		.key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), \
-		.max = (hi), .help = (h)                                                                     \
-	}
 static const struct config_option options_table[] = {
-	OPTION("listen", CONFIG_STRING, listen, "127.0.0.1", 0, 0, "address to listen on"),
-	OPTION("port", CONFIG_INT, port, "8085", 0, 65535, "port; 0 = any free one, see the first log line"),
-	OPTION("carbon", CONFIG_STRING, carbon, "demo/gb_regional_carbon_2023-02-09_3days.csv", 0, 0,
-	       "CSV of recorded carbon intensity: time_utc and 14 GB regions"),
-	OPTION("start", CONFIG_TIME, start_ms, NULL, 0, 0,
-	       "domain time at which the recording begins [slot of the clock's origin]"),
-	OPTION("seed", CONFIG_INT, seed, "1", 0, INT64_MAX, "of the forecast errors"),
-	OPTION("fault", CONFIG_STRING, fault, NULL, 0, 0,
-	       "11.NN[@provider][+START-DURATION],...: what goes wrong; may be given several times"),
-	OPTION("request.log", CONFIG_STRING, request_log, NULL, 0, 0, "file for a line of JSON about every request"),
-	OPTION("download.host", CONFIG_STRING, download_host, "localhost", 0, 0,
-	       "another name of this host, to which NESO's downloads are redirected"),
-	OPTION("tls.cert", CONFIG_STRING, tls_cert, NULL, 0, 0,
-	       "serve https with this certificate; read again when it changes"),
-	OPTION("tls.key", CONFIG_STRING, tls_key, NULL, 0, 0, "its key"),
-	OPTION("clock.origin", CONFIG_TIME, clock_origin_ms, NULL, 0, 0,
-	       "where domain clock and real clock agree [now]"),
-	OPTION("clock.factor", CONFIG_INT, clock_factor, "1", 1, CLOCK_MAX_FACTOR, "how fast the domain clock runs"),
+	CONFIG_OPTION("listen", CONFIG_STRING, listen, "127.0.0.1", 0, 0, "address to listen on"),
+	CONFIG_OPTION("port", CONFIG_INT, port, "8085", 0, 65535, "port; 0 = any free one, see the first log line"),
+	CONFIG_OPTION("carbon", CONFIG_STRING, carbon, "demo/gb_regional_carbon_2023-02-09_3days.csv", 0, 0,
+		      "CSV of recorded carbon intensity: time_utc and 14 GB regions"),
+	CONFIG_OPTION("start", CONFIG_TIME, start_ms, NULL, 0, 0,
+		      "domain time at which the recording begins [slot of the clock's origin]"),
+	CONFIG_OPTION("seed", CONFIG_INT, seed, "1", 0, INT64_MAX, "of the forecast errors"),
+	CONFIG_OPTION("fault", CONFIG_STRING, fault, NULL, 0, 0,
+		      "11.NN[@provider][+START-DURATION],...: what goes wrong; may be given several times"),
+	CONFIG_OPTION("request.log", CONFIG_STRING, request_log, NULL, 0, 0,
+		      "file for a line of JSON about every request"),
+	CONFIG_OPTION("download.host", CONFIG_STRING, download_host, "localhost", 0, 0,
+		      "another name of this host, to which NESO's downloads are redirected"),
+	CONFIG_OPTION("tls.cert", CONFIG_STRING, tls_cert, NULL, 0, 0,
+		      "serve https with this certificate; read again when it changes"),
+	CONFIG_OPTION("tls.key", CONFIG_STRING, tls_key, NULL, 0, 0, "its key"),
+	CONFIG_OPTION("clock.origin", CONFIG_TIME, clock_origin_ms, NULL, 0, 0,
+		      "where domain clock and real clock agree [now]"),
+	CONFIG_OPTION("clock.factor", CONFIG_INT, clock_factor, "1", 1, CLOCK_MAX_FACTOR,
+		      "how fast the domain clock runs"),
 };
 
 static void put_region_truth(struct json_writer *w, const struct replay *r, int region)

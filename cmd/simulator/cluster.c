@@ -20,37 +20,37 @@ struct options {
 	bool json;
 };
 
-#define OPTION(k, t, field, d, lo, hi, h)                                                                    \
-	{                                                                                                    \
-		.key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), \
-		.max = (hi), .help = (h)                                                                     \
-	}
 static const struct config_option options_table[] = {
-	OPTION("signals", CONFIG_STRING, signals, NULL, 0, 0, "CSV: time_utc,zone,carbon_g_per_kwh,price_per_mwh"),
-	OPTION("jobs", CONFIG_STRING, jobs, NULL, 0, 0,
-	       "CSV: id,arrival_utc,duration_s,power_w,...,pods,cpu, in order of arrival"),
-	OPTION("synthetic", CONFIG_STRING, synthetic, NULL, 0, 0,
-	       "made-up jobs in place of --jobs: KIND:JOBS_PER_DAY:SEED; kinds: batch, ml-training, etl, ci, "
-	       "inference-backfill, mixed"),
-	OPTION("from", CONFIG_TIME, from_ms, NULL, 0, 0,
-	       "first arrival of --synthetic; default: where the signals begin"),
-	OPTION("hours", CONFIG_INT, hours, "0", 0, 876000, "hours of arrivals of --synthetic"),
-	OPTION("days", CONFIG_INT, days, "0", 0, 36500, "the same in days; default: to the end of the signals"),
-	OPTION("nodes", CONFIG_STRING, nodes, NULL, 0, 0, "CSV: name,zone,cpu_cores,memory_gib,idle_w,peak_w,count"),
-	OPTION("nodes-per-zone", CONFIG_INT, nodes_per_zone, "10", 1, NODES_MAX,
-	       "in place of --nodes: so many of 64 cores and 256 GiB in each zone"),
-	OPTION("forecast", CONFIG_STRING, forecast, "perfect", 0, 0, "perfect, noise:SIGMA:SEED, issued:FILE or model"),
-	OPTION("horizon", CONFIG_INT, horizon_hours, "48", 1, 336, "hours that the forecast reaches ahead"),
-	OPTION("failures", CONFIG_STRING, failures, NULL, 0, 0,
-	       "like node:0.01/day:1h,operator:1/day:600s,provider:0.5/day:3h,evict:0.1/day,conflict:0.02,seed:1"),
-	OPTION("weights", CONFIG_STRING, weights, "60,30,10", 0, 0, "of carbon, price and delay, whole numbers"),
-	OPTION("startup", CONFIG_DURATION, startup_ms, "10s", 0, 300 * SECOND_MS, "median of a pod's start-up"),
-	OPTION("out", CONFIG_STRING, out, NULL, 0, 0, "jobs.csv to write: a row a job, both sides"),
-	OPTION("series", CONFIG_STRING, series, NULL, 0, 0,
-	       "series.csv to write: power and carbon of each zone and half hour, both sides"),
-	OPTION("report", CONFIG_STRING, report, NULL, 0, 0, "report.html to write: one page, nothing to load"),
-	OPTION("attribution", CONFIG_STRING, attribution, NULL, 0, 0, "whose grid data these are, for the report"),
-	OPTION("json", CONFIG_BOOL, json, "false", 0, 0, "totals as JSON"),
+	CONFIG_OPTION("signals", CONFIG_STRING, signals, NULL, 0, 0,
+		      "CSV: time_utc,zone,carbon_g_per_kwh,price_per_mwh"),
+	CONFIG_OPTION("jobs", CONFIG_STRING, jobs, NULL, 0, 0,
+		      "CSV: id,arrival_utc,duration_s,power_w,...,pods,cpu, in order of arrival"),
+	CONFIG_OPTION("synthetic", CONFIG_STRING, synthetic, NULL, 0, 0,
+		      "made-up jobs in place of --jobs: KIND:JOBS_PER_DAY:SEED; kinds: batch, ml-training, etl, ci, "
+		      "inference-backfill, mixed"),
+	CONFIG_OPTION("from", CONFIG_TIME, from_ms, NULL, 0, 0,
+		      "first arrival of --synthetic; default: where the signals begin"),
+	CONFIG_OPTION("hours", CONFIG_INT, hours, "0", 0, 876000, "hours of arrivals of --synthetic"),
+	CONFIG_OPTION("days", CONFIG_INT, days, "0", 0, 36500, "the same in days; default: to the end of the signals"),
+	CONFIG_OPTION("nodes", CONFIG_STRING, nodes, NULL, 0, 0,
+		      "CSV: name,zone,cpu_cores,memory_gib,idle_w,peak_w,count"),
+	CONFIG_OPTION("nodes-per-zone", CONFIG_INT, nodes_per_zone, "10", 1, NODES_MAX,
+		      "in place of --nodes: so many of 64 cores and 256 GiB in each zone"),
+	CONFIG_OPTION("forecast", CONFIG_STRING, forecast, "perfect", 0, 0,
+		      "perfect, noise:SIGMA:SEED, issued:FILE or model"),
+	CONFIG_OPTION("horizon", CONFIG_INT, horizon_hours, "48", 1, 336, "hours that the forecast reaches ahead"),
+	CONFIG_OPTION(
+		"failures", CONFIG_STRING, failures, NULL, 0, 0,
+		"like node:0.01/day:1h,operator:1/day:600s,provider:0.5/day:3h,evict:0.1/day,conflict:0.02,seed:1"),
+	CONFIG_OPTION("weights", CONFIG_STRING, weights, "60,30,10", 0, 0, "of carbon, price and delay, whole numbers"),
+	CONFIG_OPTION("startup", CONFIG_DURATION, startup_ms, "10s", 0, 300 * SECOND_MS, "median of a pod's start-up"),
+	CONFIG_OPTION("out", CONFIG_STRING, out, NULL, 0, 0, "jobs.csv to write: a row a job, both sides"),
+	CONFIG_OPTION("series", CONFIG_STRING, series, NULL, 0, 0,
+		      "series.csv to write: power and carbon of each zone and half hour, both sides"),
+	CONFIG_OPTION("report", CONFIG_STRING, report, NULL, 0, 0, "report.html to write: one page, nothing to load"),
+	CONFIG_OPTION("attribution", CONFIG_STRING, attribution, NULL, 0, 0,
+		      "whose grid data these are, for the report"),
+	CONFIG_OPTION("json", CONFIG_BOOL, json, "false", 0, 0, "totals as JSON"),
 };
 
 struct run {
@@ -331,8 +331,9 @@ static void discard(struct outfile (*out)[3])
 		outfile_discard(&(*out)[i]);
 }
 
-static int simulate(struct run *r, struct error *err)
+static int simulate(void *arg, struct error *err)
 {
+	struct run *r = arg;
 	_cleanup_(discard) struct outfile out[3] = { OUTFILE_INIT, OUTFILE_INIT, OUTFILE_INIT };
 	struct cluster_totals totals;
 
@@ -365,14 +366,6 @@ int simulator_cluster(int argc, char **argv, struct error *err)
 					  .options = options_table,
 					  .n_options = ARRAY_LEN(options_table) };
 	_cleanup_(run_release) struct run run = { .told_ms = 0 };
-	struct arena arena;
-	bool leave = false;
-	int failed;
 
-	arena_init(&arena, 4096, 1024 * 1024);
-	failed = config_load(&spec, argc, argv, &run.o, &arena, &leave, err);
-	if (!failed && !leave)
-		failed = simulate(&run, err);
-	arena_release(&arena);
-	return failed ? simulator_exit_status(err) : 0;
+	return simulator_run(&spec, argc, argv, &run.o, simulate, &run, err);
 }

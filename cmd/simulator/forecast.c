@@ -27,21 +27,16 @@ struct options {
 	bool json;
 };
 
-#define OPTION(k, t, field, d, lo, hi, h)                                                                    \
-	{                                                                                                    \
-		.key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), \
-		.max = (hi), .help = (h)                                                                     \
-	}
 static const struct config_option options_table[] = {
-	OPTION("history", CONFIG_STRING, history, NULL, 0, 0, "CSV: time_utc and value columns"),
-	OPTION("column", CONFIG_STRING, column, NULL, 0, 0, "the column to forecast"),
-	OPTION("exog", CONFIG_STRING, exog, NULL, 0, 0,
-	       "CSV of other forecasts: issued_utc,target_utc,...; with time_utc instead: perfect foresight"),
-	OPTION("issue", CONFIG_STRING, issue, NULL, 0, 0,
-	       "FROM,TO,STEP: issue times, TO included; STEP like 24h or 30m"),
-	OPTION("horizon", CONFIG_INT, horizon_hours, "96", 1, MAX_DAYS_OF_LEAD * 24, "hours ahead"),
-	OPTION("out", CONFIG_STRING, out, NULL, 0, 0, "CSV to write: issued_utc,target_utc,p10,p50,p90"),
-	OPTION("json", CONFIG_BOOL, json, "false", 0, 0, "scores as JSON"),
+	CONFIG_OPTION("history", CONFIG_STRING, history, NULL, 0, 0, "CSV: time_utc and value columns"),
+	CONFIG_OPTION("column", CONFIG_STRING, column, NULL, 0, 0, "the column to forecast"),
+	CONFIG_OPTION("exog", CONFIG_STRING, exog, NULL, 0, 0,
+		      "CSV of other forecasts: issued_utc,target_utc,...; with time_utc instead: perfect foresight"),
+	CONFIG_OPTION("issue", CONFIG_STRING, issue, NULL, 0, 0,
+		      "FROM,TO,STEP: issue times, TO included; STEP like 24h or 30m"),
+	CONFIG_OPTION("horizon", CONFIG_INT, horizon_hours, "96", 1, MAX_DAYS_OF_LEAD * 24, "hours ahead"),
+	CONFIG_OPTION("out", CONFIG_STRING, out, NULL, 0, 0, "CSV to write: issued_utc,target_utc,p10,p50,p90"),
+	CONFIG_OPTION("json", CONFIG_BOOL, json, "false", 0, 0, "scores as JSON"),
 };
 
 enum { OURS, PREVIOUS_DAY, PREVIOUS_WEEK, N_METHODS };
@@ -293,8 +288,9 @@ static void print_table(const struct run *r)
 	}
 }
 
-static int forecast(struct run *r, struct error *err)
+static int forecast(void *arg, struct error *err)
 {
+	struct run *r = arg;
 	_cleanup_(outfile_discard) struct outfile out = OUTFILE_INIT;
 
 	if (load(r, err) || (r->o->out && outfile_open(&out, r->o->out, err)))
@@ -321,14 +317,6 @@ int simulator_forecast(int argc, char **argv, struct error *err)
 					  .n_options = ARRAY_LEN(options_table) };
 	struct options options;
 	_cleanup_(run_release) struct run run = { .o = &options };
-	struct arena arena;
-	bool leave = false;
-	int failed;
 
-	arena_init(&arena, 4096, 1024 * 1024);
-	failed = config_load(&spec, argc, argv, &options, &arena, &leave, err);
-	if (!failed && !leave)
-		failed = forecast(&run, err);
-	arena_release(&arena);
-	return failed ? simulator_exit_status(err) : 0;
+	return simulator_run(&spec, argc, argv, &options, forecast, &run, err);
 }

@@ -11,24 +11,20 @@ struct options {
 	int64_t start_ms, watts_per_core, watts_per_gpu;
 };
 
-#define OPTION(k, t, field, d, lo, hi, list, h)                                                              \
-	{                                                                                                    \
-		.key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), \
-		.max = (hi), .names = (list), .help = (h)                                                    \
-	}
 static const struct config_option options_table[] = {
-	OPTION("format", CONFIG_ENUM, format, "swf", 0, 0, import_format_names, "the trace's layout"),
-	OPTION("in", CONFIG_STRING, in, NULL, 0, 0, NULL, "the trace"),
-	OPTION("out", CONFIG_STRING, out, NULL, 0, 0, NULL, "jobs file to write; default: standard output"),
-	OPTION("start", CONFIG_TIME, start_ms, NULL, 0, 0, NULL,
-	       "time of the trace's second 0; default: what it says, else " IMPORT_START),
-	OPTION("watts-per-core", CONFIG_INT, watts_per_core, "10", 1, 1000000, NULL,
-	       "power of a processor; for google2019 of the largest machine"),
-	OPTION("watts-per-gpu", CONFIG_INT, watts_per_gpu, "250", 1, 1000000, NULL, "power of a GPU"),
+	CONFIG_CHOICE("format", format, "swf", import_format_names, "the trace's layout"),
+	CONFIG_OPTION("in", CONFIG_STRING, in, NULL, 0, 0, "the trace"),
+	CONFIG_OPTION("out", CONFIG_STRING, out, NULL, 0, 0, "jobs file to write; default: standard output"),
+	CONFIG_OPTION("start", CONFIG_TIME, start_ms, NULL, 0, 0,
+		      "time of the trace's second 0; default: what it says, else " IMPORT_START),
+	CONFIG_OPTION("watts-per-core", CONFIG_INT, watts_per_core, "10", 1, 1000000,
+		      "power of a processor; for google2019 of the largest machine"),
+	CONFIG_OPTION("watts-per-gpu", CONFIG_INT, watts_per_gpu, "250", 1, 1000000, "power of a GPU"),
 };
 
-static int import(const struct options *o, struct error *err)
+static int import(void *arg, struct error *err)
 {
+	const struct options *o = arg;
 	_cleanup_(outfile_discard) struct outfile out = OUTFILE_INIT;
 	struct import_options how = { .format = (enum import_format)o->format,
 				      .start_ms = o->start_ms,
@@ -56,14 +52,6 @@ int simulator_import(int argc, char **argv, struct error *err)
 					  .options = options_table,
 					  .n_options = ARRAY_LEN(options_table) };
 	struct options options;
-	struct arena arena;
-	bool leave = false;
-	int failed;
 
-	arena_init(&arena, 4096, 1024 * 1024);
-	failed = config_load(&spec, argc, argv, &options, &arena, &leave, err);
-	if (!failed && !leave)
-		failed = import(&options, err);
-	arena_release(&arena);
-	return failed ? simulator_exit_status(err) : 0;
+	return simulator_run(&spec, argc, argv, &options, import, &options, err);
 }

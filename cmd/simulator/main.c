@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* simulator: traces and forecasts against recorded grids, through the very functions that the operator uses. */
 #include "base/str.h"
+#include "config/config.h"
 #include "simulator.h"
 
 static const struct command {
@@ -13,6 +14,27 @@ static const struct command {
 	{ "cluster", "a whole cluster in virtual time, with and without Loadshift", simulator_cluster },
 	{ "import", "turns a published trace into a jobs file", simulator_import },
 };
+
+static bool is_bad_input(const struct error *err)
+{
+	return err->code == ERR_INVALID || err->code == ERR_NOT_FOUND || err->code == ERR_LIMIT ||
+	       err->code == ERR_DENIED;
+}
+
+int simulator_run(const struct config_spec *spec, int argc, char **argv, void *options,
+		  int (*run)(void *arg, struct error *err), void *arg, struct error *err)
+{
+	struct arena arena;
+	bool leave = false;
+	int failed;
+
+	arena_init(&arena, 4096, 1024 * 1024);
+	failed = config_load(spec, argc, argv, options, &arena, &leave, err);
+	if (!failed && !leave)
+		failed = run(arg, err);
+	arena_release(&arena);
+	return !failed ? 0 : is_bad_input(err) ? 2 : 1;
+}
 
 static int usage(FILE *out)
 {

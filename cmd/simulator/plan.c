@@ -22,29 +22,24 @@ struct options {
 
 static const char *const scales[] = { "round", "series", NULL };
 
-#define OPTION(k, t, field, d, lo, hi, list, h)                                                              \
-	{                                                                                                    \
-		.key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), \
-		.max = (hi), .names = (list), .help = (h)                                                    \
-	}
 static const struct config_option options_table[] = {
-	OPTION("signals", CONFIG_STRING, signals, NULL, 0, 0, NULL,
-	       "CSV: time_utc,zone,carbon_g_per_kwh,price_per_mwh"),
-	OPTION("jobs", CONFIG_STRING, jobs, NULL, 0, 0, NULL, "CSV: id,arrival_utc,duration_s,power_w,..."),
-	OPTION("policy", CONFIG_ENUM, policy, "loadshift", 0, 0, policy_names, "how each job is placed"),
-	OPTION("forecast", CONFIG_STRING, forecast, "perfect", 0, 0, NULL,
-	       "perfect, noise:SIGMA:SEED, issued:FILE or model"),
-	OPTION("capacity", CONFIG_STRING, capacity, NULL, 0, 0, NULL, "CSV: zone,time_utc,limit_w"),
-	OPTION("weights", CONFIG_STRING, weights, "60,30,10", 0, 0, NULL, "of carbon, price and delay"),
-	OPTION("slot", CONFIG_INT, slot_s, "0", 0, 86400, NULL, "seconds between starts; 0: the signals' step"),
-	OPTION("step", CONFIG_INT, step_s, "0", 0, 86400, NULL,
-	       "cut arrivals and durations to multiples of so many seconds; 0: as they are"),
-	OPTION("threshold-window", CONFIG_INT, threshold_days, "30", 1, 3660, NULL,
-	       "days before the job that give the double threshold its bounds"),
-	OPTION("scale", CONFIG_ENUM, scale, "round", 0, 0, scales, "mean of the job's window, or of all signals"),
-	OPTION("static", CONFIG_BOOL, static_plan, "false", 0, 0, NULL, "loadshift: do not plan again"),
-	OPTION("out", CONFIG_STRING, out, NULL, 0, 0, NULL, "plan.csv to write"),
-	OPTION("json", CONFIG_BOOL, json, "false", 0, 0, NULL, "totals as JSON"),
+	CONFIG_OPTION("signals", CONFIG_STRING, signals, NULL, 0, 0,
+		      "CSV: time_utc,zone,carbon_g_per_kwh,price_per_mwh"),
+	CONFIG_OPTION("jobs", CONFIG_STRING, jobs, NULL, 0, 0, "CSV: id,arrival_utc,duration_s,power_w,..."),
+	CONFIG_CHOICE("policy", policy, "loadshift", policy_names, "how each job is placed"),
+	CONFIG_OPTION("forecast", CONFIG_STRING, forecast, "perfect", 0, 0,
+		      "perfect, noise:SIGMA:SEED, issued:FILE or model"),
+	CONFIG_OPTION("capacity", CONFIG_STRING, capacity, NULL, 0, 0, "CSV: zone,time_utc,limit_w"),
+	CONFIG_OPTION("weights", CONFIG_STRING, weights, "60,30,10", 0, 0, "of carbon, price and delay"),
+	CONFIG_OPTION("slot", CONFIG_INT, slot_s, "0", 0, 86400, "seconds between starts; 0: the signals' step"),
+	CONFIG_OPTION("step", CONFIG_INT, step_s, "0", 0, 86400,
+		      "cut arrivals and durations to multiples of so many seconds; 0: as they are"),
+	CONFIG_OPTION("threshold-window", CONFIG_INT, threshold_days, "30", 1, 3660,
+		      "days before the job that give the double threshold its bounds"),
+	CONFIG_CHOICE("scale", scale, "round", scales, "mean of the job's window, or of all signals"),
+	CONFIG_OPTION("static", CONFIG_BOOL, static_plan, "false", 0, 0, "loadshift: do not plan again"),
+	CONFIG_OPTION("out", CONFIG_STRING, out, NULL, 0, 0, "plan.csv to write"),
+	CONFIG_OPTION("json", CONFIG_BOOL, json, "false", 0, 0, "totals as JSON"),
 };
 
 struct run {
@@ -233,8 +228,9 @@ static void print_text(const struct run *r, const struct totals *t)
 	printf("%.2f %% above a lower bound; %.3f s\n", gap_percent(t), t->wall_s);
 }
 
-static int plan(struct run *r, struct error *err)
+static int plan(void *arg, struct error *err)
 {
+	struct run *r = arg;
 	_cleanup_(outfile_discard) struct outfile out = OUTFILE_INIT;
 	struct replay replay = { .scenario = &r->scenario, .progress = progress, .progress_arg = r };
 	struct totals totals;
@@ -270,15 +266,8 @@ int simulator_plan(int argc, char **argv, struct error *err)
 					  .options = options_table,
 					  .n_options = ARRAY_LEN(options_table) };
 	_cleanup_(run_release) struct run run = { .told_ms = 0 };
-	struct arena arena;
-	bool leave = false;
-	int failed;
 
-	arena_init(&arena, 4096, 1024 * 1024);
-	failed = take_queues(&argc, argv, &run.scenario, err) ||
-		 config_load(&spec, argc, argv, &run.o, &arena, &leave, err);
-	if (!failed && !leave)
-		failed = plan(&run, err);
-	arena_release(&arena);
-	return failed ? simulator_exit_status(err) : 0;
+	if (take_queues(&argc, argv, &run.scenario, err))
+		return 2;
+	return simulator_run(&spec, argc, argv, &run.o, plan, &run, err);
 }

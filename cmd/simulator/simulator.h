@@ -13,13 +13,9 @@ int simulator_plan(int argc, char **argv, struct error *err);
 int simulator_cluster(int argc, char **argv, struct error *err);
 int simulator_import(int argc, char **argv, struct error *err);
 
-/* The exit status for an error: whether the input is to blame. */
-static inline int simulator_exit_status(const struct error *err)
-{
-	return err->code == ERR_INVALID || err->code == ERR_NOT_FOUND || err->code == ERR_LIMIT ||
-			       err->code == ERR_DENIED
-		       ? 2
-		       : 1;
-}
+/* Their common part: reads the arguments into *options, then calls run(arg), unless --help was all. */
+struct config_spec;
+int simulator_run(const struct config_spec *spec, int argc, char **argv, void *options,
+		  int (*run)(void *arg, struct error *err), void *arg, struct error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -33,6 +34,18 @@ struct config_option {
 	const char *const *names; /* ENUM: NULL-terminated */
 	const char *help;         /* one line */
 };
+
+/* Rows of a table, for a field of the caller's `struct options`. */
+#define CONFIG_OPTION(k, t, field, d, lo, hi, h)                                                             \
+	{                                                                                                    \
+		.key = (k), .type = (t), .offset = offsetof(struct options, field), .def = (d), .min = (lo), \
+		.max = (hi), .help = (h)                                                                     \
+	}
+#define CONFIG_CHOICE(k, field, d, list, h)                                                             \
+	{                                                                                               \
+		.key = (k), .type = CONFIG_ENUM, .offset = offsetof(struct options, field), .def = (d), \
+		.names = (list), .help = (h)                                                            \
+	}
 
 struct config_spec {
 	const char *program;

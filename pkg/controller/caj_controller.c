@@ -379,39 +379,15 @@ static void due_send(struct step *s)
 	due_done(s->ctx->due, s->turn);
 }
 
-/* From the object and the grid alone: the release may have been recorded by an earlier process. */
-static void affinity_of(struct step *s, const char *region, struct plan_affinity *ret)
-{
-	const struct grid_view *v = &s->grid->view;
-	const struct carbonawarejob *caj = caj_of(s);
-	struct caj_refusal refusal = { 0 };
-	struct caj_place place;
-
-	caj_place(v, caj, job_of(s->job), &place, &refusal);
-	caj_affinity(v, caj, &place, region ? grid_view_find(v, region) : PLANNER_NO_REGION, s->w->arena, ret);
-}
-
 /* 0 = done; 1 = another region was refused, and explained: decide again; -1 = error. */
 static int release_planned(struct step *s, struct error *err)
 {
 	_cleanup_(buf_release) struct buf body = BUF_INIT(K8S_MAX_OBJECT);
-	const struct caj_status *status = &caj_of(s)->status;
-	const struct caj_plan *plan = &status->plan;
 	const struct job *job = job_of(s->job);
 	struct plan_affinity affinity;
-	struct body_release r = {
-		.released_ms = status->released_ms,
-		.affinity = &affinity,
-		.region = status->ledger.begun ? status->ledger.region
-			  : plan->n_segments   ? plan->segments[0].region
-					       : NULL,
-		.parallelism = status->ledger.begun && caj_of(s)->spec.scale.set ? status->ledger.parallelism : 0,
-	};
+	struct body_release r;
 
-	affinity_of(s, r.region, &affinity);
-	/* Who has not begun stays where an earlier release has sent it. */
-	if (!status->ledger.begun && object_annotation(s->job, ANNOTATION_REGIONS))
-		r.region = NULL;
+	body_release_recorded(&s->grid->view, caj_of(s), job, s->w->arena, &affinity, &r);
 	bool moves = body_moves(job, &r), resumes_it = job->suspend;
 	body_release_job(job, &r, &body);
 	due_send(s);

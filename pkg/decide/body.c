@@ -388,6 +388,30 @@ static void unplace(struct json_writer *w, const struct affinity_shape *shape, c
 	}
 }
 
+void body_release_recorded(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+			   struct arena *arena, struct plan_affinity *ret_affinity, struct body_release *ret)
+{
+	const struct caj_status *s = &caj->status;
+	const struct caj_plan *plan = &s->plan;
+	struct caj_refusal refusal = { 0 };
+	struct caj_place place;
+
+	*ret = (struct body_release){
+		.released_ms = s->released_ms,
+		.affinity = ret_affinity,
+		.region = s->ledger.begun    ? s->ledger.region
+			  : plan->n_segments ? plan->segments[0].region
+					     : NULL,
+		.parallelism = s->ledger.begun && caj->spec.scale.set ? s->ledger.parallelism : 0,
+	};
+	caj_place(v, caj, job, &place, &refusal);
+	caj_affinity(v, caj, &place, ret->region ? grid_view_find(v, ret->region) : PLANNER_NO_REGION, arena,
+		     ret_affinity);
+	/* Who has not begun stays where an earlier release has sent it. */
+	if (!s->ledger.begun && object_annotation(&job->obj, ANNOTATION_REGIONS))
+		ret->region = NULL;
+}
+
 bool body_moves(const struct job *job, const struct body_release *r)
 {
 	struct caj_placed placed;

@@ -27,6 +27,12 @@ struct body_release {
 	int32_t parallelism;                  /* 0 = as it is */
 };
 /*
+ * The release that the status records, from the objects and the grid alone: an earlier process may have recorded it.
+ * *ret points to *ret_affinity, whose arrays live in the arena.
+ */
+void body_release_recorded(const struct grid_view *v, const struct carbonawarejob *caj, const struct job *job,
+			   struct arena *arena, struct plan_affinity *ret_affinity, struct body_release *ret);
+/*
  * JSON patch that releases the Job, or resumes it: resourceVersion as precondition, affinity, annotations, suspend:
  * false. The affinity is added to a Job that never started; one that an earlier release has sent elsewhere gets the new
  * one for the old (body_moves()), of which each part is tested first, so that nothing of the user's is lost: the API

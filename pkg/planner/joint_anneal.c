@@ -16,9 +16,9 @@
 #define MAX_SWEEPS 65536
 #define HOT 0.05 /* of what a slot's energy costs on average */
 #define COLD 0.001
-#define PUNISHED 0.9  /* of the price, to begin with */
-#define UNPRICED 0.06 /* and also, for where there is no price: of what a unit costs those who want it */
-#define GROWTH 12.0    /* of the logarithm of a punishment, over a round: where there are too many at every sweep */
+#define PUNISHED 0.9      /* of the price, to begin with */
+#define UNPRICED 0.06     /* and also, for where there is no price: of what a unit costs those who want it */
+#define GROWTH 12.0       /* of the logarithm of a punishment, over a round: where there are too many at every sweep */
 #define NOISE_STARTS 4096 /* places in the table, a power of 2 */
 #define NOISE_LEN (NOISE_STARTS + PLANNER_MAX_SLOTS + SEARCH_PAD)
 

@@ -252,27 +252,12 @@ static enum write_result write_status(struct step *s, const struct caj_decision 
 
 static enum write_result release_job(struct step *s, struct arena *arena)
 {
-	const struct grid_view *v = &s->w->operator.view;
 	struct sim_job *job = s->job;
-	const struct carbonawarejob *caj = carbonawarejob_of(job->seen_caj);
-	const struct caj_status *status = &caj->status;
-	const struct caj_plan *plan = &status->plan;
 	struct plan_affinity affinity;
-	struct body_release r = {
-		.released_ms = status->released_ms,
-		.affinity = &affinity,
-		.region = status->ledger.begun ? status->ledger.region
-			  : plan->n_segments   ? plan->segments[0].region
-					       : NULL,
-	};
-	struct caj_refusal refusal = { 0 };
-	struct caj_place place;
+	struct body_release r;
 
-	caj_place(v, caj, job_of(job->seen_job), &place, &refusal);
-	caj_affinity(v, caj, &place, r.region ? grid_view_find(v, r.region) : PLANNER_NO_REGION, arena, &affinity);
-	/* Who has not begun stays where an earlier release has sent it. */
-	if (!status->ledger.begun && object_annotation(job->seen_job, ANNOTATION_REGIONS))
-		r.region = NULL;
+	body_release_recorded(&s->w->operator.view, carbonawarejob_of(job->seen_caj), job_of(job->seen_job), arena,
+			      &affinity, &r);
 	return server_release_job(s->w, job, job->seen_job, &r);
 }
 

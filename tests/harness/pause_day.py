@@ -60,11 +60,18 @@ def run_days(
         api.patch("gridregions", name, {"status": {"carbonErrorMilligramsPerKWh": 1000}}, subresource="status")
     kubeconfig = plane.kubeconfig_for("operator-under-test", ["system:masters"])
     operator = start_operator(programs, kubeconfig, "default", clock)
-    made = [one_of_many(i, rng, first, hours - 2) for i in range(jobs)]
+    # Within a day all come at once; else by turns, until a day before the end.
+    arrivals = [first + max(hours - 24, 0) * HOUR * i / jobs for i in range(jobs)]
+    made = [one_of_many(i, rng, arrivals[i], min(hours, 24) - 2) for i in range(jobs)]
     work = {obj["metadata"]["name"]: seconds for obj, seconds in made}
+
+    def submit(i: int) -> None:
+        time.sleep(max(clock.real(arrivals[i]) - time.time(), 0))
+        api.create(made[i][0])
+
     timeout = hours * HOUR / clock.factor + 120
     with Workers(api, clock, work), ThreadPoolExecutor(4) as pool:
-        list(pool.map(api.create, (obj for obj, _ in made)))
+        list(pool.map(submit, range(jobs)))
         wait_for(
             lambda: sum(state(c) in ("Succeeded", "Failed") for c in api.list("carbonawarejobs")),
             timeout, until=lambda n: n == jobs, what=f"all {jobs} jobs have ended", interval=2,
