@@ -119,12 +119,13 @@ static void test_fixtures(void **state)
 /* Every startTime of the fixtures is what its settlement date and period say: 46, 48 and 50 of them. */
 static void test_periods_agree(void **state)
 {
-	_cleanup_(cleanup_tz) struct tz *tz = london_tz();
+	_cleanup_(cleanup_tz) struct tz *tz = NULL;
 	int rows = 0;
 
 	(void)state;
 	if (!fixture_root())
 		skip();
+	tz = london_tz();
 	for (size_t i = 0; i < ARRAY_LEN(fixtures); i++) {
 		_cleanup_(buf_release) struct buf body = BUF_INIT(FIXTURE_MAX);
 		struct json *doc _cleanup_(json_cleanup) = NULL;

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/rand.h"
 #include "grid/fuel.h"
+#include "shared_data.h"
 
 static void names(void **state)
 {
@@ -162,22 +163,6 @@ static const double published_factors[GRID_FUELS] = {
 	[FUEL_IMPORTS_IE] = 348,
 };
 
-static FILE *open_recorded(const char *name)
-{
-	const char *shared = getenv("LOADSHIFT_SHARED");
-	_cleanup_free_ char *path = xasprintf("%s/data/lets-wait-awhile/%s", shared ? shared : "../shared", name);
-	_cleanup_free_ char *command = xasprintf("xz -dc '%s'", path);
-	FILE *f;
-
-	if (access(path, R_OK) != 0) {
-		print_message("skipped: there is no %s\n", path);
-		skip();
-	}
-	f = popen(command, "r");
-	assert_non_null(f);
-	return f;
-}
-
 static bool next_line(FILE *f, char line[512], struct str *ret)
 {
 	if (!fgets(line, 512, f))
@@ -218,7 +203,8 @@ static void mix_of_row(struct str header, struct str row, struct grid_fuel_mix *
 static void recorded_mix_is_the_recorded_carbon(void **state)
 {
 	char lines[2][512], header_line[512];
-	FILE *mixes = open_recorded("gb_production.csv.xz"), *carbon = open_recorded("gb_ci.csv.xz");
+	FILE *mixes = shared_open("data/lets-wait-awhile/gb_production.csv.xz"),
+	     *carbon = shared_open("data/lets-wait-awhile/gb_ci.csv.xz");
 	struct str header, row, value, time, at;
 	int n = 0;
 

@@ -15,26 +15,9 @@
 #include "planner/elastic.h"
 #include "planner/length.h"
 #include "planner/threshold.h"
+#include "shared_data.h"
 
 #define YEAR_HOURS 8760
-
-static FILE *open_shared(const char *name)
-{
-	const char *shared = getenv("LOADSHIFT_SHARED");
-	_cleanup_free_ char *path = xasprintf("%s/data/%s", shared ? shared : "../shared", name);
-	_cleanup_free_ char *command = NULL;
-	size_t n = strlen(path);
-	FILE *f;
-
-	if (access(path, R_OK) != 0) {
-		print_message("skipped: there is no %s\n", path);
-		skip();
-	}
-	command = xasprintf("%s '%s'", n > 3 && !strcmp(path + n - 3, ".xz") ? "xz -dc" : "cat", path);
-	f = popen(command, "r");
-	assert_non_null(f);
-	return f;
-}
 
 /* The numbers of the next line, those that are none as NAN; how many, 0 at the end. */
 static int read_row(FILE *f, double *v, int max)
@@ -58,7 +41,7 @@ static int read_row(FILE *f, double *v, int max)
 
 static void read_hours(int column, double *ci)
 {
-	FILE *f = open_shared("decarbonization-potential/ci_2022_hourly_GB-NIR_DE.csv.xz");
+	FILE *f = shared_open("data/decarbonization-potential/ci_2022_hourly_GB-NIR_DE.csv.xz");
 	double row[4];
 	int n = 0;
 
@@ -91,7 +74,7 @@ static void check_vectors(const char *name, int column)
 	int checked = 0;
 
 	read_hours(column, ci);
-	f = open_shared(name);
+	f = shared_open(name);
 	arena_init(&arena, 65536, 1 << 20);
 	(void)read_row(f, row, 6);
 	while (read_row(f, row, 6) == 6) {
@@ -121,8 +104,8 @@ static void check_vectors(const char *name, int column)
 static void test_best_hours_of_a_year(void **state)
 {
 	(void)state;
-	check_vectors("decarbonization-potential/vectors/GB-NIR.csv.xz", 1);
-	check_vectors("decarbonization-potential/vectors/DE.csv.xz", 2);
+	check_vectors("data/decarbonization-potential/vectors/GB-NIR.csv.xz", 1);
+	check_vectors("data/decarbonization-potential/vectors/DE.csv.xz", 2);
 }
 
 /* Grams per watt: the integral of the carbon intensity. */
@@ -143,14 +126,14 @@ static void test_carbon_time_on_a_week_of_jobs(void **state)
 	int n = 0;
 
 	(void)state;
-	f = open_shared("gaia/AU-SA_2022_h7000_720h.csv");
+	f = shared_open("data/gaia/AU-SA_2022_h7000_720h.csv");
 	(void)read_row(f, row, 3);
 	while (n < 720 && read_row(f, row, 3) == 3)
 		ci[n++] = row[2];
 	(void)pclose(f);
 	arena_init(&arena, 65536, 1 << 20);
 	slot_sums_init(&sums, &s, 0, &arena);
-	f = open_shared("gaia/pai_1k.csv");
+	f = shared_open("data/gaia/pai_1k.csv");
 	(void)read_row(f, row, 3);
 	for (n = 0; read_row(f, row, 3) == 3; n++) {
 		double arrival = floor(row[0] / 5) * 5, length = floor(row[1] / 5) * 5;
@@ -203,7 +186,7 @@ static double published_greedy(const double *ci, int n, const struct elastic_pro
 
 static int read_profile(const char *name, double *throughput, double *power)
 {
-	FILE *f = open_shared(name);
+	FILE *f = shared_open(name);
 	double row[3];
 	int n = 0;
 
@@ -254,8 +237,8 @@ static void test_scaling_is_never_worse_than_the_others(void **state)
 	(void)state;
 	for (int column = 1; column <= 2; column++) {
 		read_hours(column, ci);
-		check_scaling("carbonscaler/nbody10k.csv", ci, 12, 24);
-		check_scaling("carbonscaler/nbody100k.csv", ci, 24, 36);
+		check_scaling("data/carbonscaler/nbody10k.csv", ci, 12, 24);
+		check_scaling("data/carbonscaler/nbody100k.csv", ci, 24, 36);
 	}
 }
 
