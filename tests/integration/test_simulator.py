@@ -224,9 +224,9 @@ def peaks(plan_csv: Path, watts: dict[str, int], zones: list[str], slots: int) -
 @pytest.mark.parametrize("percent", [60, 90, 110])
 def test_a_thousand_jobs_under_limits(tmp_path: Path, percent: int) -> None:
     """
-    18 regions x 96 slots, each limited to so many percent of its peak in the plan without limits: within 1 % of the bound
-    (at 60 % within 2, because a sanitizer is slow: 1.1 there, else 0.55), and the rows keep to windows and limits when
-    added up here. Instances that cannot be met are discarded.
+    18 regions x 96 slots, each limited to so many percent of its peak in the plan without limits: within 1 % of the bound,
+    and the rows keep to windows and limits when added up here. Instances that cannot be met are discarded. The same again
+    gives the same plan: the clock plays no part.
     """
     measured = 0
     for seed in range(1, 4):
@@ -264,7 +264,10 @@ def test_a_thousand_jobs_under_limits(tmp_path: Path, percent: int) -> None:
             continue
         measured += 1
         print(percent, seed, f"{report['gap_pct']:.3f} % over the bound")
-        assert report["gap_pct"] <= (2 if percent < 90 else 1), (percent, seed)
+        assert report["gap_pct"] <= 1, (percent, seed)
+        plan(signals, trace, "loadshift", "--weights", "1,0,0", "--capacity", str(tmp_path / "c.csv"),
+             out=tmp_path / "again.csv")  # fmt: skip
+        assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "p.csv").read_bytes()
     assert measured > 0
 
 
