@@ -8,13 +8,14 @@
 
 #include "base/error.h"
 
+struct config_spec;
+
 int simulator_forecast(int argc, char **argv, struct error *err);
 int simulator_plan(int argc, char **argv, struct error *err);
 int simulator_cluster(int argc, char **argv, struct error *err);
 int simulator_import(int argc, char **argv, struct error *err);
 
 /* Their common part: reads the arguments into *options, then calls run(arg), unless --help was all. */
-struct config_spec;
 int simulator_run(const struct config_spec *spec, int argc, char **argv, void *options,
 		  int (*run)(void *arg, struct error *err), void *arg, struct error *err);
 

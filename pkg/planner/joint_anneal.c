@@ -147,7 +147,7 @@ void joint_add_penalties(const struct joint *j, const struct joint_item *x, int 
 		v[i] += sum[i + x->touched] - sum[i];
 }
 
-void joint_shake(struct joint *j, const struct joint_item *x, int n, double *v)
+void joint_add_noise(struct joint *j, const struct joint_item *x, int n, double *v)
 {
 	const float *noise = j->anneal.noise + rand_next(&j->seed) % NOISE_STARTS;
 	double size = j->anneal.temperature * x->energy;

@@ -4,7 +4,6 @@
 
 #include "planner/joint_internal.h"
 
-#define ASK_EVERY 64   /* jobs between two questions for the time */
 #define DEFLECTION 0.7 /* how much of the last step's direction goes on */
 #define PATIENCE 4     /* steps without a better bound */
 

@@ -176,7 +176,7 @@ void joint_anneal_release(struct joint *j);
 /* For JOINT_ANNEALED: what a spot is punished with; the same added to v[i] for starts at border from + i, i < n. */
 double joint_penalty_of(const struct joint *j, const struct joint_item *x, const struct spot *s);
 void joint_add_penalties(const struct joint *j, const struct joint_item *x, int region, int from, int n, double *v);
-void joint_shake(struct joint *j, const struct joint_item *x, int n, double *v);
+void joint_add_noise(struct joint *j, const struct joint_item *x, int n, double *v);
 
 /* joint_dual.c: one subgradient step; false if time ran out before all jobs were looked at. */
 bool joint_dual_step(struct joint *j, bool (*out_of_time)(void *arg), void *arg);

@@ -170,27 +170,19 @@ static void trial_take(struct trial *t, struct joint *j, struct joint_item *x)
 		joint_take(j, x);
 }
 
-/* All that are out back in, in their order, if that is no worse than before; else as they were. */
+/* All that are out back in, in their order, if more are in then or they cost less; else as they were. */
 static void trial_close(struct trial *t, struct joint *j)
 {
-	double value, rest = 0;
-	bool homeless = false; /* one of them had no place: the others may pay for it */
+	double value;
 
 	for (int i = 0; i < t->n; i++) {
-		homeless |= t->old[i].region == PLANNER_NO_REGION;
-		rest += is_placed(t->item[i]) ? 0 : t->item[i]->unlimited;
-	}
-	for (int i = 0; i < t->n && (homeless || j->objective + rest <= t->objective); i++) {
 		struct spot s;
 
 		if (is_placed(t->item[i]))
 			continue;
-		rest -= t->item[i]->unlimited;
 		s = joint_cheapest(j, t->item[i], JOINT_TRUE_COST, true, &value);
 		if (s.region != PLANNER_NO_REGION)
 			joint_put(j, t->item[i], &s);
-		else if (!homeless)
-			break;
 	}
 	if (j->missing < t->missing || (j->missing == t->missing && j->objective <= t->objective))
 		return;
@@ -221,28 +213,28 @@ static int tight_row(const struct joint *j, const struct joint_item *x, const st
 	return -1;
 }
 
-/* What moving it elsewhere costs if that is below the budget, else INFINITY. The guest keeps the room that it needs. */
+/* What moving it elsewhere costs if that is below `least`, else INFINITY. The guest keeps the room that it needs. */
 static double moving_cost(struct joint *j, struct joint_item *x, const struct joint_item *guest, const struct spot *s,
-			  double budget)
+			  double least)
 {
 	struct spot other;
 	double value;
 
 	joint_take_room(j, j->room, x, &x->at, -1);
 	joint_take_room(j, j->room, guest, s, 1);
-	other = joint_cheaper(j, x, JOINT_TRUE_COST, true, x->at.cost + budget, &value);
+	other = joint_cheaper(j, x, JOINT_TRUE_COST, true, x->at.cost + least, &value);
 	joint_take_room(j, j->room, guest, s, -1);
 	joint_take_room(j, j->room, x, &x->at, 1);
 	return other.cost - x->at.cost;
 }
 
-/* Of some jobs in that slot, the one that is moved most cheaply, and within the budget, which it uses up. */
+/* Of some jobs in that slot, the one that is moved most cheaply. */
 static struct joint_item *find_victim(struct joint *j, const struct joint_item *guest, const struct spot *s, int row,
-				      int slot, double *budget)
+				      int slot)
 {
 	const struct joint_row *r = &j->rows[row];
 	struct joint_item *best = NULL;
-	double least = *budget;
+	double least = INFINITY;
 	int32_t candidates[MAX_LOOKED_AT];
 	int seen = 0;
 
@@ -270,21 +262,19 @@ static struct joint_item *find_victim(struct joint *j, const struct joint_item *
 		best = x;
 		least = cost;
 	}
-	*budget -= best ? least : 0;
 	return best;
 }
 
-/* To that spot, whoever is there; undone unless the others find places that make it worth while. */
+/* To that spot, whoever is there; undone unless all of the others find places. */
 static void evict_for(struct joint *j, struct joint_item *x, const struct spot *s)
 {
 	struct trial t;
-	double budget = x->at.cost - s->cost;
 	int row, slot = 0;
 
 	trial_begin(&t, j);
 	trial_take(&t, j, x);
 	while ((row = tight_row(j, x, s, &slot)) >= 0) {
-		struct joint_item *victim = t.n <= MAX_EVICTED ? find_victim(j, x, s, row, slot, &budget) : NULL;
+		struct joint_item *victim = t.n <= MAX_EVICTED ? find_victim(j, x, s, row, slot) : NULL;
 
 		if (!victim)
 			break;

@@ -153,7 +153,7 @@ static void offer(struct joint *j, const struct joint_item *x, const struct spot
 		value += joint_price_of(j, x, s);
 	if (prices == JOINT_ANNEALED) {
 		value += joint_penalty_of(j, x, s);
-		joint_shake(j, x, 1, &value);
+		joint_add_noise(j, x, 1, &value);
 	}
 	if (value >= best->value || (need_room && !joint_has_room(j, x, s)))
 		return;
@@ -278,7 +278,7 @@ static void offer_borders(struct joint *j, const struct joint_item *x, const str
 	fill_borders(j, x, c, region, from, n, prices == JOINT_WITH_PRICES, v);
 	if (prices == JOINT_ANNEALED) {
 		joint_add_penalties(j, x, region, from, n, v);
-		joint_shake(j, x, n, v);
+		joint_add_noise(j, x, n, v);
 	}
 	i = index_of_least(v, n);
 	if (v[i] >= best->value)
