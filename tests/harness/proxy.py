@@ -172,8 +172,11 @@ class Proxy:
             return self._trap
 
     def disarm(self) -> None:
+        """No trap springs after this: one whose write is on its way to the API server has sprung when it returns."""
         with self._lock:
-            self._trap = None
+            trap, self._trap = self._trap, None
+        if trap and trap.seen >= trap.number:
+            trap.fired.wait(10)
 
     def delay(
         self, seconds: float, match: Callable[[Request], bool] = lambda _: True, times: int | None = None

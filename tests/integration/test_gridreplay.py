@@ -178,7 +178,8 @@ def test_horizon_shortens(replay: Callable[..., Replay]) -> None:
 
 
 def test_prices(replay: Callable[..., Replay]) -> None:
-    r = replay(*started(20))
+    # At the recording's own time of day, whatever it is outside: its windy hours are at night.
+    r = replay(*at(datetime(2026, 2, 10, 3, tzinfo=UTC)), "--start", "2026-02-09T07:00:00Z")
     found = [p for p in r.get("/v1/products/?brand=OCTOPUS_ENERGY")["results"] if p["code"] == PRODUCT]
     assert len(found) == 1 and "illustrative" in found[0]["display_name"] and "illustrative" in found[0]["full_name"]
     detail = r.get(f"/v1/products/{PRODUCT}/")
