@@ -134,10 +134,9 @@ static bool parse_date(const char **p, const char *end, int64_t *ret_days)
 	if (!digits(p, end, 4, &y) || !literal(p, end, '-') || !digits(p, end, 2, &m) || !literal(p, end, '-') ||
 	    !digits(p, end, 2, &d) || y < 1970 || m < 1 || m > 12 || d < 1)
 		return false;
-	int64_t days = time_days_from_civil(y, m, d);
-	int64_t next = m == 12 ? time_days_from_civil(y + 1, 1, 1) : time_days_from_civil(y, m + 1, 1);
-	*ret_days = days;
-	return days < next;
+	bool leap = y % 4 == 0 && (y % 100 != 0 || y % 400 == 0);
+	*ret_days = time_days_from_civil(y, m, d);
+	return d <= (m == 2 ? 28 + leap : 30 + (m + (m > 7)) % 2);
 }
 
 bool time_parse(struct str s, int64_t *ret_ms)
@@ -174,36 +173,31 @@ bool time_parse(struct str s, int64_t *ret_ms)
 #define FIRST_MS (-719528 * DAY_MS)
 #define LAST_MS (2932897 * DAY_MS - 1)
 
-/* At least so many digits; no snprintf(), since every status and log line has some. */
-static char *put_digits(char *at, uint64_t n, int digits)
+/* So many digits; no snprintf(), since every status and log line has some. */
+static char *put_digits(char *at, uint32_t n, int digits)
 {
-	char reversed[20];
-	int len = 0;
-
-	for (; n > 0 || len < digits; n /= 10)
-		reversed[len++] = (char)('0' + n % 10);
-	while (len > 0)
-		*at++ = reversed[--len];
-	return at;
+	for (int i = digits; i-- > 0; n /= 10)
+		at[i] = (char)('0' + n % 10);
+	return at + digits;
 }
 
-static char *format(int64_t ms, bool seconds, bool micro, char out[TIME_TEXT])
+/* Returns the text's end. */
+static char *format(int64_t ms, bool seconds, bool micro, char *at)
 {
 	int y, mo, d;
-	char *at = out;
 
-	out[0] = '\0';
+	*at = '\0';
 	if (ms == TIME_NONE)
-		return out;
+		return at;
 	ms = CLAMP(ms, FIRST_MS, LAST_MS);
 	int64_t day_start = time_slot_floor(ms, DAY_MS);
-	uint64_t in_day = (uint64_t)(ms - day_start);
+	uint32_t in_day = (uint32_t)(ms - day_start);
 	time_civil_from_days(day_start / DAY_MS, &y, &mo, &d);
-	at = put_digits(at, (uint64_t)y, 4);
+	at = put_digits(at, (uint32_t)y, 4);
 	*at++ = '-';
-	at = put_digits(at, (uint64_t)mo, 2);
+	at = put_digits(at, (uint32_t)mo, 2);
 	*at++ = '-';
-	at = put_digits(at, (uint64_t)d, 2);
+	at = put_digits(at, (uint32_t)d, 2);
 	*at++ = 'T';
 	at = put_digits(at, in_day / HOUR_MS, 2);
 	*at++ = ':';
@@ -218,22 +212,30 @@ static char *format(int64_t ms, bool seconds, bool micro, char out[TIME_TEXT])
 	}
 	*at++ = 'Z';
 	*at = '\0';
-	return out;
+	return at;
 }
 
 char *time_format(int64_t ms, char out[TIME_TEXT])
 {
-	return format(ms, true, false, out);
+	format(ms, true, false, out);
+	return out;
+}
+
+char *time_put(char at[TIME_TEXT], int64_t ms)
+{
+	return format(ms, true, false, at);
 }
 
 char *time_format_micro(int64_t ms, char out[TIME_TEXT])
 {
-	return format(ms, true, true, out);
+	format(ms, true, true, out);
+	return out;
 }
 
 char *time_format_minute(int64_t ms, char out[TIME_TEXT])
 {
-	return format(ms, false, false, out);
+	format(ms, false, false, out);
+	return out;
 }
 
 char *time_format_duration(int64_t ms, char out[TIME_TEXT])

@@ -59,6 +59,8 @@ bool time_parse(struct str s, int64_t *ret_ms);
  * the nearest that is inside.
  */
 char *time_format(int64_t ms, char out[TIME_TEXT]);
+/* The same for writers of rows: returns the text's end (its NUL). */
+char *time_put(char at[TIME_TEXT], int64_t ms);
 /* "2023-02-09T07:00:00.123456Z", as metav1.MicroTime (Lease) wants it. */
 char *time_format_micro(int64_t ms, char out[TIME_TEXT]);
 /* "2023-02-09T07:00Z", as the GB Carbon Intensity API wants it. */

@@ -59,35 +59,53 @@ bool decimal_parse(struct str s, int scale, int64_t *ret)
 	return true;
 }
 
+/* Writes u with that many places and returns its end. */
+static char *put(char *at, bool negative, uint64_t u, int places)
+{
+	char text[DECIMAL_TEXT], *from = text + sizeof(text);
+	int n = 0, least = places + 1; /* with a digit before the point */
+
+	for (; u > 0 || n < least; u /= 10) {
+		if (n++ == places && places)
+			*--from = '.';
+		*--from = (char)('0' + u % 10);
+	}
+	if (negative)
+		*at++ = '-';
+	return mempcpy(at, from, (size_t)(text + sizeof(text) - from));
+}
+
+static uint64_t size_of(int64_t value)
+{
+	return value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+}
+
 char *decimal_format_fixed(int64_t value, int scale, int places, char out[DECIMAL_TEXT])
 {
-	uint64_t u = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-	uint64_t drop = (uint64_t)powers[scale - places];
-	char reversed[DECIMAL_TEXT], *at = out;
-	int n = 0, least = places ? places + 2 : 1; /* with a digit before the point */
+	uint64_t u = size_of(value), drop = (uint64_t)powers[scale - places];
 
 	if (places < scale)
 		u = u / drop + (u % drop >= (drop + 1) / 2);
-	if (value < 0 && u)
-		*at++ = '-';
-	for (; u > 0 || n < least; u /= 10) {
-		reversed[n++] = (char)('0' + u % 10);
-		if (n == places)
-			reversed[n++] = '.';
-	}
-	while (n > 0)
-		*at++ = reversed[--n];
-	*at = '\0';
+	*put(out, value < 0 && u, u, places) = '\0';
 	return out;
+}
+
+char *decimal_put(char at[DECIMAL_TEXT], int64_t value, int scale)
+{
+	at = put(at, value < 0, size_of(value), scale);
+	if (scale) {
+		while (at[-1] == '0')
+			at--;
+		at -= at[-1] == '.';
+	}
+	*at = '\0';
+	return at;
 }
 
 char *decimal_format(int64_t value, int scale, char out[DECIMAL_TEXT])
 {
-	int places = scale;
-
-	while (places > 0 && value % powers[scale - places + 1] == 0)
-		places--;
-	return decimal_format_fixed(value, scale, places, out);
+	decimal_put(out, value, scale);
+	return out;
 }
 
 int64_t decimal_from_double(double value, int scale)

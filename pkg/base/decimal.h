@@ -18,6 +18,8 @@
 bool decimal_parse(struct str s, int scale, int64_t *ret);
 /* Shortest exact text: -12500 with scale 3 is "-12.5"; 3000 is "3". Returns out. */
 char *decimal_format(int64_t value, int scale, char out[DECIMAL_TEXT]);
+/* The same for writers of rows: returns the text's end (its NUL). */
+char *decimal_put(char at[DECIMAL_TEXT], int64_t value, int scale);
 /* Exactly `places` digits behind the point (<= scale), rounded half away from zero: for tables. Returns out. */
 char *decimal_format_fixed(int64_t value, int scale, int places, char out[DECIMAL_TEXT]);
 /* Nearest integer of value * 10^scale, half away from zero, saturating at the int64 limits; NaN gives 0. */

@@ -10,23 +10,13 @@
 
 #include <math.h>
 
+#include "base/wide.h"
 #include "planner/planner.h"
-
-/*
- * For the few loops over all candidates: compiled twice, and the processor at hand picks. Both give the same bits,
- * since neither may fuse a multiplication with an addition. (ThreadSanitizer is not up yet when the choice is made.)
- */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
-#define WIDE_VECTORS __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE_VECTORS
-#endif
 
 enum signal { CARBON, PRICE, RENEWABLE, N_SIGNALS };
 
 /* Arrays that the loops over borders run through, so many at a time, are this much longer than their content. */
 #define SEARCH_PAD 8
-#define LANES 4
 #define SEARCH_MAX_BORDERS (PLANNER_MAX_SLOTS + SEARCH_PAD)
 
 struct column {

@@ -189,9 +189,8 @@ static inline struct share share_of(const struct search *s, enum signal sig, int
  * because compilers then make vector instructions of it at -O2; the last block reaches back to where it is full. Of
  * fewer borders than lanes, what lies behind them is computed too (all arrays are padded for it), but not counted.
  */
-static inline __attribute__((always_inline)) struct extremes add_two(double *restrict v, int n,
-								     const double *restrict fixed, struct share a,
-								     struct share b, double slot_ms, double part_ms)
+WIDE_INLINE struct extremes add_two(double *restrict v, int n, const double *restrict fixed, struct share a,
+				    struct share b, double slot_ms, double part_ms)
 {
 	const double *restrict a0 = a.from, *restrict a1 = a.to, *restrict a2 = a.last;
 	const double *restrict b0 = b.from, *restrict b1 = b.to, *restrict b2 = b.last;

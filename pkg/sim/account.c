@@ -74,67 +74,21 @@ static void window_init(struct window *w, const struct scenario *s, const struct
 		w->cost[i] = step_cost(s, p, zone, w->first + i);
 }
 
-/* What a job's block is compared by. */
-struct block {
-	const struct scenario *s;
-	const struct task *t;
-	const struct price_of *p;
-	int zone;
-};
-
-/* Step costs of the block from i + into/step steps on, from the sums of the whole series; INFINITY if not all known. */
-static inline double block_cost(const struct block *b, int64_t i, int64_t whole, double into, double over)
+/* The least mean cost, with its delay, of the starts from one time to another that lie whole steps apart. */
+static double best_of_starts(const struct scenario *s, const struct task *t, const struct price_of *p, int zone,
+			     int64_t from_ms, int64_t to_ms)
 {
-	double cost = 0;
+	const struct signals *g = s->truth;
+	double share = (double)g->step_ms / (double)t->job->duration_ms;
+	struct block_series series[SIGNAL_KINDS];
+	struct block b;
 
-	for (int k = 0; k < SIGNAL_KINDS; k++) {
-		const struct signal_column *c = &b->s->truth->zones[b->zone].column[k];
-		const double *from = c->sum + i, *to = from + whole;
-
-		if (b->p->k[k] == 0)
-			continue;
-		if (c->unknown[i] < i + whole + (over > 0))
-			return INFINITY;
-		cost += b->p->k[k] * (to[0] - from[0] + (over > 0 ? over * c->value[i + whole] : 0) -
-				      (into > 0 ? into * c->value[i] : 0));
-	}
-	return cost;
-}
-
-/* Of the starts from step i to i + more, a block of whole steps each; INFINITY if none is all known. */
-static double best_of_whole(const struct block *b, int64_t i, int64_t more, int64_t whole)
-{
-	double best = INFINITY;
-
-	for (int64_t last = i + more; i <= last; i++) {
-		double cost = block_cost(b, i, whole, 0, 0);
-
-		best = cost < best ? cost : best;
-	}
-	return best;
-}
-
-/*
- * The best of the starts from .. to that lie at `into` a step: of successive ones only the index differs, and both
- * ends' parts of a step stay the same. Mean cost, and delay.
- */
-static double best_of_steps(const struct block *b, int64_t from_ms, int64_t to_ms, double best)
-{
-	const struct signals *g = b->s->truth;
-	int64_t d = b->t->job->duration_ms, step = g->step_ms, into = (from_ms - g->start_ms) % step;
-	int64_t i = (from_ms - g->start_ms) / step, whole = (into + d) / step, over = (into + d) % step;
-	double into_part = (double)into / (double)step, over_part = (double)over / (double)step;
-	double share = (double)step / (double)d;
-
-	if (into == 0 && over == 0 && b->p->delay_per_ms == 0 && from_ms <= to_ms)
-		return fmin(best, share * best_of_whole(b, i, MIN((to_ms - from_ms) / step, g->n - whole - i), whole));
-	for (int64_t at = from_ms; at <= to_ms && i + whole + (over > 0) <= g->n; at += step, i++) {
-		double cost = block_cost(b, i, whole, into_part, over_part) * share +
-			      b->p->delay_per_ms * (double)(at - b->t->start_min_ms);
-
-		best = cost < best ? cost : best;
-	}
-	return best;
+	if (from_ms > to_ms)
+		return INFINITY;
+	block_init(&b, series, price_series(p, &g->zones[zone], series), g->n, from_ms - g->start_ms,
+		   t->job->duration_ms, g->step_ms, (to_ms - from_ms) / g->step_ms + 1);
+	b.per_start = p->delay_per_ms * (double)g->step_ms / share;
+	return block_least(&b) * share + p->delay_per_ms * (double)(from_ms - t->start_min_ms);
 }
 
 static int64_t next_at(const struct signals *g, int64_t t_ms, int64_t into_ms)
@@ -147,17 +101,21 @@ static int64_t next_at(const struct signals *g, int64_t t_ms, int64_t into_ms)
 /* The cost is linear between the starts at which an end of the block meets a step, and the first and the last one. */
 static double best_block(const struct scenario *s, const struct task *t, const struct price_of *p, int zone)
 {
-	struct block b = { s, t, p, zone };
 	const struct signals *g = s->truth;
 	int64_t part = t->job->duration_ms % g->step_ms, first_ms = t->start_min_ms, last_ms = t->latest_start_ms;
-	double best = INFINITY;
+	int64_t border_ms = next_at(g, first_ms, 0);
+	double best;
 
 	if (first_ms > last_ms)
 		return INFINITY;
-	best = best_of_steps(&b, next_at(g, first_ms, 0), last_ms, best);
-	best = best_of_steps(&b, first_ms, first_ms, best);
-	best = best_of_steps(&b, last_ms, last_ms, best);
-	return part ? best_of_steps(&b, next_at(g, first_ms, g->step_ms - part), last_ms, best) : best;
+	best = best_of_starts(s, t, p, zone, border_ms, last_ms);
+	if (first_ms != border_ms)
+		best = fmin(best, best_of_starts(s, t, p, zone, first_ms, first_ms));
+	if ((last_ms - border_ms) % g->step_ms)
+		best = fmin(best, best_of_starts(s, t, p, zone, last_ms, last_ms));
+	if (part)
+		best = fmin(best, best_of_starts(s, t, p, zone, next_at(g, first_ms, g->step_ms - part), last_ms));
+	return best;
 }
 
 struct moment {

@@ -4,6 +4,7 @@
 #define SIM_INTERNAL_H
 
 #include "planner/flex.h"
+#include "sim/block.h"
 #include "sim/policy.h"
 
 /* The view of a task's whole window, at the time of its decision. */
@@ -39,5 +40,7 @@ void planner_job_init(struct planner_job *ret, const struct scenario *s, const s
 void flex_init(struct flex *f, const struct scenario *s, const struct job *job);
 /* k for a round's scales, in the planner's units. */
 void price_of_scales(struct price_of *ret, const struct scenario *s, const double scale[SIGNAL_KINDS]);
+/* A zone's series by that price: 0 to SIGNAL_KINDS of them; their number. */
+int price_series(const struct price_of *p, const struct signal_zone *zone, struct block_series ret[SIGNAL_KINDS]);
 
 #endif

@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include "sim/outfile.h"
 
+#define BUFFER ((size_t)64 * 1024) /* a write for each, not for each 4 KiB */
+
 int outfile_open(struct outfile *o, const char *path, struct error *err)
 {
 	struct stat there, link;
@@ -34,6 +36,7 @@ int outfile_open(struct outfile *o, const char *path, struct error *err)
 		free(temporary);
 		return error_errno(err, ERR_INTERNAL, errnum, "cannot write %s", path);
 	}
+	(void)setvbuf(file, NULL, _IOFBF, BUFFER);
 	*o = (struct outfile){ .file = file, .path = xstrdup(path), .temporary = temporary };
 	return 0;
 }

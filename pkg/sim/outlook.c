@@ -209,6 +209,7 @@ static int open_noise(struct outlook *o, const char *spec, struct error *err)
 					c->value[i] + o->sigma * c->mean_size * rand_normal(&state);
 		}
 	}
+	signals_sum(&o->noisy);
 	return 0;
 }
 
@@ -367,6 +368,8 @@ void outlook_view(const struct outlook *o, const int16_t *zones, int n_zones, in
 	ret->slot_ms = g->step_ms;
 	ret->n = end - first;
 	ret->n_zones = n_zones;
+	ret->value = arena_alloc(arena, (size_t)n_zones * sizeof(*ret->value));
+	ret->whole = o->by_issue ? NULL : known;
 	for (int z = 0; z < n_zones; z++) {
 		for (int k = 0; k < SIGNAL_KINDS; k++)
 			ret->value[z][k] = o->by_issue ? fill(o, zones[z], (enum signal_kind)k, first, end - first,

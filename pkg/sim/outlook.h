@@ -47,7 +47,8 @@ struct outlook {
 struct view {
 	int64_t first_ms, slot_ms;
 	int n, n_zones;
-	const double *value[SIGNALS_MAX_ZONES][SIGNAL_KINDS];
+	const double *(*value)[SIGNAL_KINDS]; /* of each zone */
+	const struct signals *whole;          /* whose zones' values these are; NULL if they come from issues */
 };
 
 /* `spec` as above; "noise" and "model" say on stderr what takes time. Errors name the option or file and line. */

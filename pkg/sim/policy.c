@@ -2,6 +2,7 @@
 /* The policies that need no more than a cost per slot; windows, scales and room for all. */
 #include "sim/policy.h"
 
+#include <limits.h>
 #include <math.h>
 
 #include "planner/length.h"
@@ -116,6 +117,16 @@ void price_of_scales(struct price_of *ret, const struct scenario *s, const doubl
 			ret->k[k] = terms == 1 ? (k == SIGNAL_PRICE ? 1e-3 : 1) : w[k] / all / scale[k];
 }
 
+int price_series(const struct price_of *p, const struct signal_zone *zone, struct block_series ret[SIGNAL_KINDS])
+{
+	int n = 0;
+
+	for (int k = 0; k < SIGNAL_KINDS; k++)
+		if (p->k[k] != 0)
+			ret[n++] = (struct block_series){ p->k[k], zone->column[k].sum, zone->column[k].unknown };
+	return n;
+}
+
 static void price_init(struct price_of *ret, const struct scenario *s, const struct task *t, const struct view *v)
 {
 	double all = s->weight_carbon + s->weight_cost + s->weight_delay, scale[SIGNAL_KINDS];
@@ -226,30 +237,36 @@ static void unit_costs(const struct view *v, const struct price_of *p, int zone,
 	}
 }
 
-static void costs_init(struct costs *c, const struct scenario *s, const struct task *t, struct arena *arena)
+/* Of a view that is there. */
+static void costs_fill(struct costs *c, const struct price_of *p, struct arena *arena)
 {
-	int n_zones = t->job->n_zones;
-	const double **cost = arena_array(arena, (size_t)n_zones, const double *);
-	struct price_of p;
+	const double **cost = arena_array(arena, (size_t)c->view.n_zones, const double *);
 
-	task_view(s, t, t->start_min_ms, t->decide_ms, false, arena, &c->view);
-	price_init(&p, s, t, &c->view);
 	c->slots = (struct slots){ .first_ms = c->view.first_ms,
 				   .slot_ms = c->view.slot_ms,
 				   .n = c->view.n,
-				   .n_regions = n_zones,
+				   .n_regions = c->view.n_zones,
 				   .cost = cost };
-	c->sums = arena_array(arena, (size_t)n_zones, struct slot_sums);
-	for (int z = 0; z < n_zones; z++) {
+	c->sums = arena_array(arena, (size_t)c->view.n_zones, struct slot_sums);
+	for (int z = 0; z < c->view.n_zones; z++) {
 		double *v = arena_array(arena, (size_t)c->view.n + 1, double);
 
-		unit_costs(&c->view, &p, z, v);
+		unit_costs(&c->view, p, z, v);
 		cost[z] = v;
 		slot_sums_init(&c->sums[z], &c->slots, z, arena);
 	}
 }
 
-static bool under_cap(const struct costs *c, int zone, enum signal_kind kind, double cap, int64_t start_ms,
+static void costs_init(struct costs *c, const struct scenario *s, const struct task *t, struct arena *arena)
+{
+	struct price_of p;
+
+	task_view(s, t, t->start_min_ms, t->decide_ms, false, arena, &c->view);
+	price_init(&p, s, t, &c->view);
+	costs_fill(c, &p, arena);
+}
+
+static bool under_cap(const struct view *v, int zone, enum signal_kind kind, double cap, int64_t start_ms,
 		      int64_t end_ms)
 {
 	double sum = 0;
@@ -257,25 +274,25 @@ static bool under_cap(const struct costs *c, int zone, enum signal_kind kind, do
 	if (isnan(cap))
 		return true;
 	for (int64_t t = start_ms, next; t < end_ms; t = next) {
-		int64_t i = (t - c->view.first_ms) / c->view.slot_ms;
+		int64_t i = (t - v->first_ms) / v->slot_ms;
 
-		next = MIN(c->view.first_ms + (i + 1) * c->view.slot_ms, end_ms);
-		if (i >= c->view.n)
+		next = MIN(v->first_ms + (i + 1) * v->slot_ms, end_ms);
+		if (i >= v->n)
 			return false;
-		sum += c->view.value[zone][kind][i] * (double)(next - t);
+		sum += v->value[zone][kind][i] * (double)(next - t);
 	}
 	return sum <= cap * (double)(end_ms - start_ms); /* false for an unknown one */
 }
 
 /* The whole job, as it really is, may run there then. */
-static bool allowed(const struct scenario *s, const struct task *t, const struct costs *c, int zone, int64_t start_ms)
+static bool allowed(const struct scenario *s, const struct task *t, const struct view *v, int zone, int64_t start_ms)
 {
 	const struct job *job = t->job;
 	int64_t end_ms = start_ms + job->duration_ms;
 
 	return has_room(s, job->zones[zone], start_ms, end_ms, job->power_w) &&
-	       under_cap(c, zone, SIGNAL_CARBON, job->max_carbon, start_ms, end_ms) &&
-	       under_cap(c, zone, SIGNAL_PRICE, job->max_price, start_ms, end_ms);
+	       under_cap(v, zone, SIGNAL_CARBON, job->max_carbon, start_ms, end_ms) &&
+	       under_cap(v, zone, SIGNAL_PRICE, job->max_price, start_ms, end_ms);
 }
 
 static bool has_caps(const struct job *job)
@@ -301,7 +318,7 @@ static bool plan_lowest_slot(const struct scenario *s, const struct task *t, str
 		int64_t at = MAX(slots_start_ms(&c.slots, i), t->start_min_ms);
 
 		for (int z = 0; z < t->job->n_zones; z++) {
-			if (!(c.sums[z].cost[i] < best) || !allowed(s, t, &c, z, at))
+			if (!(c.sums[z].cost[i] < best) || !allowed(s, t, &c.view, z, at))
 				continue;
 			best = c.sums[z].cost[i];
 			start_ms = at;
@@ -311,61 +328,91 @@ static bool plan_lowest_slot(const struct scenario *s, const struct task *t, str
 	return best < INFINITY ? block_at(t, arena, t->job->zones[zone], start_ms, ret) : at_once(s, t, arena, ret);
 }
 
-/* The sums up to a start, and up to the end of a block from it: of successive starts only the slots differ. */
-struct block_sums {
-	int64_t from, to; /* slots of start and end */
-	double from_part, to_part;
-	int64_t whole_to; /* one past the last slot that is touched */
-};
-
-static void block_sums_init(struct block_sums *b, const struct slots *s, int64_t start_ms, int64_t length_ms)
+/* Unknown prices count as a window's mean: then costs have to be made of its values, slot by slot. */
+static bool sums_do(const struct view *v, const struct price_of *p, const int16_t *zones)
 {
-	int64_t since = start_ms - s->first_ms, until = since + length_ms;
+	int first = v->whole ? (int)((v->first_ms - v->whole->start_ms) / v->slot_ms) : 0;
+	bool have = v->whole != NULL;
 
-	*b = (struct block_sums){ .from = since / s->slot_ms,
-				  .to = until / s->slot_ms,
-				  .from_part = (double)(since % s->slot_ms) / (double)s->slot_ms,
-				  .to_part = (double)(until % s->slot_ms) / (double)s->slot_ms };
-	b->whole_to = b->to + (b->to_part > 0);
+	for (int z = 0; z < v->n_zones && have && p->k[SIGNAL_PRICE] != 0; z++)
+		have = v->whole->zones[zones[z]].column[SIGNAL_PRICE].unknown[first] >= first + v->n;
+	return have;
 }
 
-static double sum_until(const double *sum, double part)
+/* The job's block in each of its zones, from the first start to the latest one. */
+static struct block *blocks_of(const struct task *t, const struct view *v, const struct price_of *p,
+			       struct arena *arena)
 {
-	return part > 0 ? sum[0] + part * (sum[1] - sum[0]) : sum[0];
+	int64_t count = (t->latest_start_ms - t->start_min_ms) / v->slot_ms + 1;
+	struct block *b = arena_array(arena, (size_t)v->n_zones, struct block);
+	struct block_series series[SIGNAL_KINDS];
+
+	if (sums_do(v, p, t->job->zones)) {
+		for (int z = 0; z < v->n_zones; z++)
+			block_init(&b[z], series, price_series(p, &v->whole->zones[t->job->zones[z]], series),
+				   v->whole->n, t->start_min_ms - v->whole->start_ms, t->length_ms, v->slot_ms, count);
+	} else {
+		struct costs c = { .view = *v };
+
+		costs_fill(&c, p, arena);
+		for (int z = 0; z < v->n_zones; z++) {
+			series[0] = (struct block_series){ 1, c.sums[z].sum, c.sums[z].shut };
+			block_init(&b[z], series, 1, v->n, t->start_min_ms - v->first_ms, t->length_ms, v->slot_ms,
+				   count);
+		}
+	}
+	return b;
 }
 
-/* The same as slot_sums_cost() says of a start `later` slots later. */
-static double block_cost(const struct slot_sums *c, const struct block_sums *b, int64_t later)
+/* The least cost of all starts that are allowed. */
+static double least_allowed(const struct scenario *s, const struct task *t, const struct view *v, const struct block *b)
 {
-	if (b->whole_to + later > c->slots->n || b->whole_to + later > c->shut[b->from + later])
-		return INFINITY;
-	return sum_until(c->sum + b->to + later, b->to_part) - sum_until(c->sum + b->from + later, b->from_part);
+	bool all = !s->room && !has_caps(t->job);
+	double best = INFINITY;
+
+	for (int z = 0; z < v->n_zones; z++) {
+		if (all)
+			best = fmin(best, block_least(&b[z]));
+		for (int i = 0; i < b[z].count && !all; i++) {
+			double cost = block_cost(&b[z], i);
+
+			if (cost < best && allowed(s, t, v, z, t->start_min_ms + i * v->slot_ms))
+				best = cost;
+		}
+	}
+	return best;
 }
 
 static bool plan_lowest_window(const struct scenario *s, const struct task *t, struct arena *arena, struct plan *ret)
 {
-	struct costs c;
-	struct block_sums b;
-	double best = INFINITY, under = INFINITY;
-	int64_t start_ms = 0, slot_ms = s->grid->step_ms, at = t->start_min_ms;
-	int zone = 0;
+	const struct job *job = t->job;
+	struct price_of p;
+	struct view v;
+	struct block *b;
+	double best, at_most;
+	int start = INT_MAX, zone = 0;
 
-	costs_init(&c, s, t, arena);
-	block_sums_init(&b, &c.slots, at, t->length_ms);
-	for (int64_t later = 0; at <= t->latest_start_ms && b.from + later < c.view.n; later++, at += slot_ms) {
-		for (int z = 0; z < t->job->n_zones; z++) {
-			double v = block_cost(&c.sums[z], &b, later);
+	task_view(s, t, t->start_min_ms, t->decide_ms, false, arena, &v);
+	price_init(&p, s, t, &v);
+	if (p.k[SIGNAL_CARBON] == 0 && p.k[SIGNAL_PRICE] == 0)
+		return at_once(s, t, arena, ret);
+	b = blocks_of(t, &v, &p, arena);
+	best = least_allowed(s, t, &v, b);
+	if (best == INFINITY)
+		return at_once(s, t, arena, ret);
+	/* Sums differ in the last bits: equal windows are one as good as the other, and the earliest is taken. */
+	at_most = best + 1e-12 * fabs(best);
+	for (int z = 0; z < v.n_zones; z++) {
+		int i = block_next(&b[z], 0, at_most);
 
-			if (v >= under || !allowed(s, t, &c, z, at))
-				continue;
-			best = v;
-			/* Sums differ in the last bits; a later window has to be better by more. */
-			under = best - 1e-12 * fabs(best);
-			start_ms = at;
+		while (i >= 0 && i < start && !allowed(s, t, &v, z, t->start_min_ms + i * v.slot_ms))
+			i = block_next(&b[z], i + 1, at_most);
+		if (i >= 0 && i < start) {
+			start = i;
 			zone = z;
 		}
 	}
-	return best < INFINITY ? block_at(t, arena, t->job->zones[zone], start_ms, ret) : at_once(s, t, arena, ret);
+	return block_at(t, arena, job->zones[zone], t->start_min_ms + start * v.slot_ms, ret);
 }
 
 static bool plan_carbon_time(const struct scenario *s, const struct task *t, struct arena *arena, struct plan *ret)

@@ -39,16 +39,11 @@ static int check_window(const struct run *run, const struct task *t, struct erro
 	return 0;
 }
 
-static char *put(char *at, const char *text)
-{
-	return stpcpy(at, text);
-}
-
 /* By hand: rows are most of what a large trace costs. */
 static void write_row(const struct run *run, const struct job *job, int number, const struct planner_segment *g,
 		      int64_t energy, int64_t carbon, int64_t cost, const struct figures *f)
 {
-	char row[2 * TIME_TEXT + 5 * DECIMAL_TEXT + 16], text[MAX(TIME_TEXT, DECIMAL_TEXT)], *at = row;
+	char row[2 * TIME_TEXT + 5 * DECIMAL_TEXT + 16], *at = row;
 	FILE *out = run->r->out;
 
 	if (!out)
@@ -56,14 +51,21 @@ static void write_row(const struct run *run, const struct job *job, int number, 
 	(void)fputs_unlocked(job->id, out);
 	(void)putc_unlocked(',', out);
 	(void)fputs_unlocked(run->r->scenario->truth->zones[g->region].name, out);
-	at = put(put(at, ","), decimal_format(number, 0, text));
-	at = put(put(at, ","), time_format(g->start_ms, text));
-	at = put(put(at, ","), time_format(g->end_ms, text));
-	at = put(put(at, ","), decimal_format(g->parallelism, 0, text));
-	at = put(put(at, ","), decimal_format(energy, 3, text));
-	at = put(put(at, ","), isnan(f->carbon_g) ? "" : decimal_format(carbon, 3, text));
-	at = put(put(at, ","), isnan(f->cost) ? "" : decimal_format(cost, 6, text));
-	at = put(at, "\n");
+	*at++ = ',';
+	at = decimal_put(at, number, 0);
+	*at++ = ',';
+	at = time_put(at, g->start_ms);
+	*at++ = ',';
+	at = time_put(at, g->end_ms);
+	*at++ = ',';
+	at = decimal_put(at, g->parallelism, 0);
+	*at++ = ',';
+	at = decimal_put(at, energy, 3);
+	*at++ = ',';
+	at = isnan(f->carbon_g) ? at : decimal_put(at, carbon, 3);
+	*at++ = ',';
+	at = isnan(f->cost) ? at : decimal_put(at, cost, 6);
+	*at++ = '\n';
 	(void)fwrite_unlocked(row, 1, (size_t)(at - row), out);
 }
 

@@ -7,7 +7,9 @@
 
 #include <cmocka.h>
 
+#include "base/rand.h"
 #include "sim/account.h"
+#include "sim/block.h"
 #include "sim/policy.h"
 
 static char path[64];
@@ -61,6 +63,78 @@ static void test_signals(void **state)
 	assert_int_equal(signals_resample(&s, 90 * MINUTE_MS, &two, &err), -1);
 	signals_release(&half);
 	signals_release(&s);
+}
+
+/* The cost of a block that begins `since` ms after the first slot, slot by slot. */
+static double by_slots(const struct block *b, const double value[2][40], int n, int64_t since, int64_t length_ms)
+{
+	double cost = 0;
+
+	for (int64_t t = since; t < since + length_ms; t++) {
+		if (t / 10 >= n || isnan(value[0][t / 10]) || (b->n_series > 1 && isnan(value[1][t / 10])))
+			return INFINITY;
+		for (int k = 0; k < b->n_series; k++)
+			cost += b->series[k].weight * value[k][t / 10] / 10;
+	}
+	return cost;
+}
+
+static void check_block(const struct block *b, const double value[2][40], int n, int64_t since, int64_t length_ms)
+{
+	double least = INFINITY, found = block_least(b), at_most = found + 1e-9;
+	int first = -1;
+
+	for (int i = 0; i < b->count; i++) {
+		double want = by_slots(b, value, n, since + (int64_t)i * 10, length_ms) + i * b->per_start;
+
+		assert_true(want == block_cost(b, i) || fabs(want - block_cost(b, i)) < 1e-9);
+		least = fmin(least, block_cost(b, i));
+		if (first < 0 && least <= at_most && found < INFINITY)
+			first = i;
+	}
+	assert_true(found == least); /* to the last bit, whether some at a time or one by one */
+	assert_true(block_cost(b, b->count) == INFINITY);
+	if (found < INFINITY) {
+		assert_int_equal(block_next(b, 0, at_most), first);
+		for (int from = 0, i; from < b->count; from++) {
+			i = block_next(b, from, at_most + 3);
+			for (int k = from; k < (i < 0 ? b->count : i); k++)
+				assert_true(block_cost(b, k) > at_most + 3);
+			assert_true(i < 0 || (i >= from && block_cost(b, i) <= at_most + 3));
+		}
+	}
+}
+
+static void test_blocks_are_the_sums_of_their_slots(void **state)
+{
+	uint64_t dice = 1;
+
+	(void)state;
+	for (int round = 0; round < 3000; round++) {
+		double value[2][40], sum[2][41] = { 0 };
+		int unknown[2][41], n = 1 + (int)(rand_next(&dice) % 40), gaps = round % 3 ? 0 : 8;
+		int64_t since = (int64_t)(rand_next(&dice) % 60), length_ms = 1 + (int64_t)(rand_next(&dice) % 150);
+		struct block_series series[2];
+		struct block b;
+
+		since -= round % 2 ? since % 10 : 0;
+		length_ms += round % 2 ? 10 - length_ms % 10 : 0;
+		for (int k = 0; k < 2; k++) {
+			for (int i = 0; i < n; i++) {
+				bool gap = gaps && rand_next(&dice) % (unsigned)gaps == 0;
+
+				value[k][i] = gap ? (double)NAN : 20 * rand_unit(&dice) - 5;
+				sum[k][i + 1] = sum[k][i] + (gap ? 0 : value[k][i]);
+			}
+			unknown[k][n] = n;
+			for (int i = n - 1; i >= 0; i--)
+				unknown[k][i] = isnan(value[k][i]) ? i : unknown[k][i + 1];
+			series[k] = (struct block_series){ k ? 0.5 : 2, sum[k], unknown[k] };
+		}
+		block_init(&b, series, 1 + round % 2, n, since, length_ms, 10, 1 + (int64_t)(rand_next(&dice) % 50));
+		b.per_start = round % 5 ? 0 : 0.1;
+		check_block(&b, value, n, since, length_ms);
+	}
 }
 
 static void test_queues(void **state)
@@ -158,9 +232,8 @@ static void test_bounds_by_hand(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_signals),
-		cmocka_unit_test(test_queues),
-		cmocka_unit_test(test_issued_forecasts_are_read_as_of_then),
+		cmocka_unit_test(test_signals),        cmocka_unit_test(test_blocks_are_the_sums_of_their_slots),
+		cmocka_unit_test(test_queues),         cmocka_unit_test(test_issued_forecasts_are_read_as_of_then),
 		cmocka_unit_test(test_bounds_by_hand),
 	};
 	int fd, failed;

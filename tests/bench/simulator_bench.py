@@ -3,11 +3,12 @@
 and the simulator's memory at 1,000 and 100,000 jobs (contracts 6 lines). Three interleaved runs, medians; both read their
 files and write a plan.
 
-    B=build python3 tests/bench/simulator_numpy.py
+    /usr/bin/python3 tests/bench/simulator_bench.py --build build
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import os
 import random
@@ -65,14 +66,16 @@ def measure(command: list[str]) -> tuple[float, int]:
 
 
 def main() -> None:
-    simulator = str(Path(os.environ.get("B", "build"), "simulator").resolve())
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", type=Path, default=Path("build"))
+    simulator = str((parser.parse_args().build / "simulator").resolve())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for n in (1000, 100000):
             write_files(folder, n)
         ours = [simulator, "plan", "--signals", f"{folder}/s.csv", "--policy", "lowest-window", "--weights", "1,0,0",
                 "--json", "--out", f"{folder}/p.csv", "--jobs"]  # fmt: skip
-        theirs = [sys.executable, __file__, f"{folder}/s.csv", f"{folder}/100000.csv", f"{folder}/q.csv"]
+        theirs = [sys.executable, __file__, "script", f"{folder}/s.csv", f"{folder}/100000.csv", f"{folder}/q.csv"]
         times: dict[str, list[float]] = {"ours": [], "numpy": []}
         for _ in range(3):
             times["ours"].append(measure([*ours, f"{folder}/100000.csv"])[0])
@@ -85,7 +88,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4:
-        script(*sys.argv[1:])
+    if sys.argv[1:2] == ["script"]:
+        script(*sys.argv[2:])
     else:
         main()
