@@ -205,8 +205,9 @@ int64_t plan_round(struct context *ctx, struct arena *arena)
 
 	/* Before the view is taken: a change in between counts as later. */
 	uint64_t changes = atomic_load(&ctx->grid_changes);
+	_cleanup_(grid_snapshot_cleanup) struct grid_snapshot *before = plan_table_grid(ctx->plans);
 	struct grid_snapshot *grid = grid_snapshot_new(informer_store(ctx->regions), informer_store(ctx->nodes),
-						       &ctx->translate, clock_now_ms(&ctx->clock));
+						       &ctx->translate, clock_now_ms(&ctx->clock), before);
 	const struct grid_view *v = &grid->view;
 	struct decisions decisions = { .view = v };
 	gather(ctx, arena, &g);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/map.h"
 #include "base/vec.h"
+#include "decide/memory.h"
 #include "k8s/informer.h"
 
 #define GRID_MAX_BYTES (256 * 1024 * 1024)
@@ -16,7 +17,8 @@ struct plan_table {
 };
 
 struct grid_snapshot *grid_snapshot_new(struct store *regions, struct store *nodes,
-					const struct translate_config *config, int64_t now_ms)
+					const struct translate_config *config, int64_t now_ms,
+					const struct grid_snapshot *before)
 {
 	struct grid_snapshot *s = xcalloc(1, sizeof(*s));
 	struct object_list node_list;
@@ -32,6 +34,7 @@ struct grid_snapshot *grid_snapshot_new(struct store *regions, struct store *nod
 	for (size_t i = 0; i < node_list.len; i++)
 		n[i] = node_of(node_list.items[i]);
 	grid_view_init(&s->view, config, now_ms, r, (int)s->regions.len, n, node_list.len, &s->arena);
+	memory_make(&s->view, before ? &before->view : NULL, &s->arena);
 	object_list_release(&node_list);
 	return s;
 }

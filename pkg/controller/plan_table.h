@@ -18,9 +18,10 @@ struct grid_snapshot {
 	struct grid_view view;
 };
 
-/* From the two stores; one reference. */
+/* From the two stores; one reference. What the one before remembers of the past is copied; NULL: there was none. */
 struct grid_snapshot *grid_snapshot_new(struct store *regions, struct store *nodes,
-					const struct translate_config *config, int64_t now_ms);
+					const struct translate_config *config, int64_t now_ms,
+					const struct grid_snapshot *before);
 struct grid_snapshot *grid_snapshot_ref(struct grid_snapshot *s);
 void grid_snapshot_unref(struct grid_snapshot *s);
 static inline void grid_snapshot_cleanup(struct grid_snapshot **s)

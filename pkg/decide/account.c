@@ -3,6 +3,7 @@
 #include "decide/account.h"
 
 #include "base/decimal.h"
+#include "decide/memory.h"
 
 /* 3.6e6 mW ms are one mWh. */
 #define MW_MS_PER_MWH INT64_C(3600000)
@@ -23,7 +24,7 @@ struct integral {
 /* The value of one region at one time: what was recorded if that is still there, else the forecast. */
 static int32_t carbon_at(const struct grid_view *v, int region, int64_t ms)
 {
-	int32_t value = grid_recent_carbon_at(&v->regions[region]->recent, ms);
+	int32_t value = grid_recent_carbon_at(memory_past(v, region), ms);
 
 	return value != GRID_UNKNOWN
 		       ? value
@@ -34,7 +35,7 @@ static int32_t price_at(const struct grid_view *v, int region, int64_t ms)
 {
 	if (v->regions[region]->cost_basis == COST_BASIS_NONE)
 		return GRID_UNKNOWN;
-	int32_t value = grid_recent_price_at(&v->regions[region]->recent, ms);
+	int32_t value = grid_recent_price_at(memory_past(v, region), ms);
 
 	return value != GRID_UNKNOWN
 		       ? value
@@ -324,8 +325,9 @@ static const char *source_in_words(const struct grid_view *v, const struct accou
 		if (cstr_eq(r->sources[i].metric, "carbon"))
 			provider = r->sources[i].provider;
 	}
-	int slot = r->recent.start_ms != TIME_NONE ? (int)((a->runs[0].start_ms - r->recent.start_ms) / SLOT_MS) : -1;
-	bool actual = slot >= 0 && slot < r->recent.n && r->recent.kind && r->recent.kind[slot] == GRID_KIND_ACTUAL;
+	const struct grid_recent *past = memory_past(v, region);
+	int64_t slot = past->start_ms != TIME_NONE ? (a->runs[0].start_ms - past->start_ms) / SLOT_MS : -1;
+	bool actual = slot >= 0 && slot < past->n && past->kind && past->kind[slot] == GRID_KIND_ACTUAL;
 	return arena_printf(arena, "%s %s, %s", provider ? provider : "unknown",
 			    r->basis.resolution[0] ? r->basis.resolution : "unknown resolution",
 			    actual ? "actual" : "estimated");

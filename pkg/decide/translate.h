@@ -34,6 +34,8 @@ struct region_label {
 };
 
 /* What one round sees. Regions are the GridRegions by name, then, if any region has nodes, HOME_MEAN. */
+struct grid_memory;
+
 struct grid_view {
 	int64_t now_ms;
 	const struct translate_config *config;
@@ -45,6 +47,7 @@ struct grid_view {
 	struct region_label *labels; /* per region */
 	int mean;                    /* index of HOME_MEAN in signals.regions, -1 if there is none */
 	struct planner_signals signals;
+	struct grid_memory *memory; /* per region, NULL = none: see decide/memory.h */
 };
 
 /*

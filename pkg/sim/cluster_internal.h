@@ -91,7 +91,8 @@ struct operator
 	int64_t down_since_ms;
 	uint64_t grid_changes;
 	struct translate_config config;
-	struct arena grid_arena, round_arena, scratch;
+	struct arena grid_arenas[2], round_arena, scratch;
+	unsigned n_views;                                 /* so far */
 	struct grid_view view;                            /* of the last round, */
 	const struct object *borrowed[SIGNALS_MAX_ZONES]; /* and whom it borrows from */
 };

@@ -4,6 +4,7 @@
  * carry out, as pkg/controller does on a real API server, by the same pure functions.
  */
 #include "base/alloc.h"
+#include "decide/memory.h"
 #include "decide/round.h"
 #include "sim/cluster_internal.h"
 
@@ -422,14 +423,16 @@ static void give_back_regions(struct operator* o)
 static void look_at_grid(struct world *w)
 {
 	struct operator* o = & w->operator;
+	const struct grid_view before = o->view;
+	struct arena *arena = &o->grid_arenas[o->n_views++ % 2]; /* the other one is that of the view before */
 
+	arena_reset(arena);
+	grid_view_init(&o->view, &o->config, w->now_ms, w->regions, w->truth->n_zones, w->nodes, w->config->nodes->n,
+		       arena);
+	memory_make(&o->view, &before, arena);
 	give_back_regions(o);
 	for (int z = 0; z < w->truth->n_zones; z++)
 		o->borrowed[z] = object_ref(&w->regions[z]->obj);
-	/* Nothing that is kept borrows from the view of the round before. */
-	arena_reset(&o->grid_arena);
-	grid_view_init(&o->view, &o->config, w->now_ms, w->regions, w->truth->n_zones, w->nodes, w->config->nodes->n,
-		       &o->grid_arena);
 }
 
 void operator_round(struct world *w)
@@ -467,7 +470,8 @@ void operator_init(struct world *w)
 		.carbon_error_mg_per_kwh = CARBON_ERROR_MG_PER_KWH,
 		.price_error_permille = PRICE_ERROR_PERMILLE,
 	};
-	arena_init(&o->grid_arena, 65536, ARENA_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(o->grid_arenas); i++)
+		arena_init(&o->grid_arenas[i], 65536, ARENA_MAX);
 	arena_init(&o->round_arena, 65536, ARENA_MAX);
 	arena_init(&o->scratch, 65536, ARENA_MAX);
 	o->up = true;
@@ -477,7 +481,8 @@ void operator_init(struct world *w)
 void operator_release(struct world *w)
 {
 	give_back_regions(&w->operator);
-	arena_release(&w->operator.grid_arena);
+	for (size_t i = 0; i < ARRAY_LEN(w->operator.grid_arenas); i++)
+		arena_release(&w->operator.grid_arenas[i]);
 	arena_release(&w->operator.round_arena);
 	arena_release(&w->operator.scratch);
 }
@@ -522,6 +527,7 @@ void operator_comes_back(struct world *w)
 	o->up = true;
 	o->up_since_ms = w->now_ms;
 	o->grid_changes++;
+	o->view.memory = NULL;
 	for (size_t i = 0; i < n; i++) {
 		all[i] = w->jobs.ptr[i];
 		if (!all[i]->gone)

@@ -104,6 +104,35 @@ def test_length_is_learnt_from_earlier_runs(
     assert not {"learnedDurationSeconds", "latestStartTime"} & set(other["status"])
 
 
+def test_baseline_of_hours_that_the_status_has_forgotten(
+    api: Api, clock: VirtualClock, operator: Callable[..., Operator]
+) -> None:
+    """A status holds some hours of the past (here two, in use 48): a longer wait has its savings all the same."""
+    truth = [300] * 6 + [20] * 4 + [300] * 60
+    first = int(clock.now()) // 1800
+
+    def publish() -> None:
+        now = int(clock.now()) // 1800 - first
+        set_region(api, "london", clock.now(), truth[now:], [200000] * 60, recent=truth[max(now - 4, 0) : now])
+
+    def done(caj: dict[str, Any]) -> bool:
+        publish()
+        return condition(caj, "Complete").get("status") == "True"
+
+    publish()
+    operator()
+    spec = {"expectedDurationSeconds": 1800, "maxDelaySeconds": 6 * 3600, "powerWattsPerPod": 1000}
+    api.create(carbon_aware_job("patient", **spec, homeRegion="london"))
+    caj = api.wait("carbonawarejobs", "patient", done, 120, what="is complete")
+    [run] = caj["status"]["runs"]
+    start, end = (int(parse_time(run[key])) for key in ("startTime", "endTime"))
+    assert start - parse_time(caj["status"]["baseline"]["startTime"]) > 2 * 3600
+    # Of a pod's times, whole seconds of four minutes here: it may seem to have begun before the clean hours.
+    real = sum(truth[second // 1800 - first] for second in range(start, end)) / (end - start)
+    saved = caj["status"]["savings"]["total"]["carbonMilligrams"]
+    assert abs(saved - (300 - real) * run["energyMilliWattHours"] / 1000) <= 2, caj["status"]
+
+
 def test_without_deadline_runs_at_once(api: Api, clock: VirtualClock, operator: Callable[..., Operator]) -> None:
     regions(api, clock, london=CLEAN_LATER)
     operator()
