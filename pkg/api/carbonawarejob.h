@@ -233,6 +233,11 @@ static inline const struct carbonawarejob *carbonawarejob_of(const struct object
 int caj_status_encode(const struct caj_status *s, struct buf *out, struct error *err) must_check;
 /* Deep copy of everything into the arena, conditions and runs with room for more. */
 void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_status *ret);
+/*
+ * Where it is planned to run, runs by its plan, or, once it has ended, ran last; NULL = nowhere. Encoded as `region`,
+ * which the column shows, and worked out anew rather than decoded. Borrowed.
+ */
+const char *caj_status_region(const struct caj_status *s);
 
 /* Condition types (contracts 1). */
 #define COND_ACCEPTED "Accepted"

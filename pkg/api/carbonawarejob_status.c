@@ -408,6 +408,17 @@ static void put_savings(struct json_writer *w, const struct caj_savings *s)
 	jw_end_object(w);
 }
 
+const char *caj_status_region(const struct caj_status *s)
+{
+	bool ended = condition_is_true(&s->conditions, COND_COMPLETE) || condition_is_true(&s->conditions, COND_FAILED);
+
+	if (ended && s->n_runs > 0)
+		return s->runs[s->n_runs - 1].region;
+	if (s->ledger.begun && s->ledger.region)
+		return s->ledger.region;
+	return s->plan.n_segments > 0 ? s->plan.segments[0].region : NULL;
+}
+
 static void put_saved(struct json_writer *w, const struct caj_status *s)
 {
 	if (!s->saved_carbon && !s->saved_cost)
@@ -432,6 +443,7 @@ int caj_status_encode(const struct caj_status *s, struct buf *out, struct error 
 	put_text(&w, "home", s->home);
 	put_text(&w, "planID", s->plan_id);
 	put_plan(&w, &s->plan);
+	put_text(&w, "region", caj_status_region(s));
 	put_text(&w, "currency", s->currency);
 	put_baseline(&w, &s->baseline);
 	put_time(&w, "estimatedStartTime", s->estimated_start_ms);

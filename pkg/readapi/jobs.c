@@ -39,11 +39,6 @@ static const char *state_of(const struct caj_status *s)
 	return ready ? ready->reason : "Pending";
 }
 
-static const char *region_of(const struct caj_status *s)
-{
-	return s->plan.n_segments ? s->plan.segments[0].region : NULL;
-}
-
 static void write_job(struct json_writer *w, const struct carbonawarejob *caj)
 {
 	const struct caj_status *s = &caj->status;
@@ -53,7 +48,7 @@ static void write_job(struct json_writer *w, const struct carbonawarejob *caj)
 	jw_string(w, "name", caj->obj.meta.name);
 	jw_string(w, "uid", caj->obj.meta.uid);
 	jw_string(w, "state", state_of(s));
-	jw_string_opt(w, "region", region_of(s));
+	jw_string_opt(w, "region", caj_status_region(s));
 	jw_string_opt(w, "home", s->home);
 	jw_time(w, "estimatedStartTime", s->estimated_start_ms);
 	jw_time(w, "latestStartTime", s->latest_start_ms);

@@ -326,6 +326,7 @@ STATUS: Object = {
     "plan": {
         "segments": [{"cluster": "", "region": "yorkshire", "startTime": AT_6, "endTime": AT_7, "parallelism": 1}]
     },
+    "region": "yorkshire",
     "saved": {"carbon": "~412 g", "cost": "~0.13 GBP"},
     "conditions": [ready("Deferred")],
 }

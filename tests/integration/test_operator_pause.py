@@ -203,6 +203,7 @@ def test_moves_between_two_parts(world: World) -> None:
     assert len(term["matchExpressions"]) == 1
     assert [r["region"] for r in caj["status"]["runs"]] == ["south-wales", "north-scotland"]
     assert caj["status"]["progress"]["moves"] == 1
+    assert caj["status"]["region"] == "north-scotland"
 
 
 def test_a_refused_move_goes_on_in_place(world: World) -> None:
