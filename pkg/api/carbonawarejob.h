@@ -226,17 +226,11 @@ static inline const struct carbonawarejob *carbonawarejob_of(const struct object
 	return container_of(o, struct carbonawarejob, obj);
 }
 
-/*
- * The value of "status" as one JSON object, deterministic: the same struct gives the same text, so that two texts tell
- * whether a write is needed. What is not set is left out. ERR_LIMIT past CAJ_MAX_STATUS.
- */
+/* "status" as JSON: the same struct gives the same text; what is not set is left out. ERR_LIMIT past CAJ_MAX_STATUS. */
 int caj_status_encode(const struct caj_status *s, struct buf *out, struct error *err) must_check;
 /* Deep copy of everything into the arena, conditions and runs with room for more. */
 void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_status *ret);
-/*
- * Where it is planned to run, runs by its plan, or, once it has ended, ran last; NULL = nowhere. Encoded as `region`,
- * which the column shows, and worked out anew rather than decoded. Borrowed.
- */
+/* `region`, for tables: where it is planned to run, runs by its plan or, once ended, ran last; NULL = nowhere. */
 const char *caj_status_region(const struct caj_status *s);
 
 /* Condition types (contracts 1). */

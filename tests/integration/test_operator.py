@@ -80,12 +80,12 @@ def test_length_is_learnt_from_earlier_runs(
 ) -> None:
     """The first job of a template says nothing of its length and runs at once; the second is deferred as the first took."""
     regions(api, clock, london=CLEAN_LATER)
-    running = operator()
+    running = operator("--identity", "learning")  # by which it has its lease back at once
     api.create(carbon_aware_job("first", maxDelaySeconds=6 * 3600, powerWattsPerPod=1000, homeRegion="london"))
     first = api.wait_condition("carbonawarejobs", "first", "Complete")
     assert not {"learnedDurationSeconds", "latestStartTime"} & set(first["status"])
-    # Known from the objects in the cluster, also to an operator that starts anew. It starts with the forecast of an
-    # hour or so later: of a job and a forecast that come to it at once, the job may be first.
+    # Known from the objects in the cluster, also to an operator that starts anew. It starts with the later forecast: of
+    # a job and a forecast that come to it at once, the job may be first.
     running.kill()
     regions(api, clock, london=CLEAN_LATER)
     running.start()
