@@ -13,13 +13,13 @@ static int64_t end_of(const struct grid_recent *r)
 	return r->start_ms + r->n * SLOT_MS;
 }
 
-/* Copies what is known in `from` over what is in ret. */
-static void lay_over(const struct grid_recent *from, int64_t start_ms, int32_t *carbon, int32_t *price, uint8_t *kind,
-		     int n)
+/* Copies what is known in `from` over what is in ret's columns, as far as these reach. */
+static void lay_over(const struct grid_recent *from, int64_t start_ms, int n, int32_t *carbon, int32_t *price,
+		     uint8_t *kind)
 {
-	int shift = (int)((from->start_ms - start_ms) / SLOT_MS);
+	int64_t shift = (time_slot_floor(from->start_ms, SLOT_MS) - start_ms) / SLOT_MS;
 
-	for (int i = MAX(0, -shift); i < from->n && i + shift < n; i++) {
+	for (int i = (int)CLAMP(-shift, 0, from->n); i < from->n && i + shift < n; i++) {
 		if (from->carbon && from->carbon[i] != GRID_UNKNOWN) {
 			carbon[i + shift] = from->carbon[i];
 			kind[i + shift] = from->kind ? from->kind[i] : GRID_KIND_ESTIMATED;
@@ -34,23 +34,29 @@ static bool has_slots(const struct grid_recent *r)
 	return r->start_ms != TIME_NONE && r->n > 0;
 }
 
-/* Either may be empty; the newer one goes over the older. */
-static struct grid_recent joined(const struct grid_recent *older, const struct grid_recent *newer, struct arena *arena)
+/* Either may be empty; the newer one goes over the older. Nothing that is said of the future is past. */
+static struct grid_recent joined(const struct grid_recent *older, const struct grid_recent *newer, int64_t now_ms,
+				 struct arena *arena)
 {
+	struct grid_recent ret = { .start_ms = TIME_NONE };
+	int32_t *carbon, *price;
+	uint8_t *kind;
+
 	older = has_slots(older) ? older : newer;
 	newer = has_slots(newer) ? newer : older;
 	if (!has_slots(older))
-		return (struct grid_recent){ .start_ms = TIME_NONE };
-	int64_t end_ms = MAX(end_of(older), end_of(newer));
-	int64_t start_ms = MAX(MIN(older->start_ms, newer->start_ms), end_ms - MEMORY_MS);
-	int n = (int)((end_ms - start_ms) / SLOT_MS);
-	int32_t *carbon = arena_array(arena, (size_t)n, int32_t), *price = arena_array(arena, (size_t)n, int32_t);
-	uint8_t *kind = arena_array(arena, (size_t)n, uint8_t);
-
+		return ret;
+	int64_t start_ms = time_slot_floor(MAX(MIN(older->start_ms, newer->start_ms), now_ms - MEMORY_MS), SLOT_MS);
+	int n = (int)((MIN(MAX(end_of(older), end_of(newer)), now_ms) - start_ms) / SLOT_MS);
+	if (n <= 0)
+		return ret;
+	carbon = arena_array(arena, (size_t)n, int32_t);
+	price = arena_array(arena, (size_t)n, int32_t);
+	kind = arena_array(arena, (size_t)n, uint8_t);
 	for (int i = 0; i < n; i++)
 		carbon[i] = price[i] = GRID_UNKNOWN;
-	lay_over(older, start_ms, carbon, price, kind, n);
-	lay_over(newer, start_ms, carbon, price, kind, n);
+	lay_over(older, start_ms, n, carbon, price, kind);
+	lay_over(newer, start_ms, n, carbon, price, kind);
 	return (struct grid_recent){ start_ms, n, carbon, price, kind };
 }
 
@@ -62,7 +68,7 @@ static const struct grid_memory *memory_of(const struct grid_view *v, const char
 }
 
 static void remember(struct grid_memory *ret, const struct gridregion *r, const struct grid_memory *before,
-		     struct arena *arena)
+		     int64_t now_ms, struct arena *arena)
 {
 	const struct grid_memory said = { r->basis, r->cost_basis, r->currency, r->recent }, *keep = &said;
 	const struct grid_recent *older = &said.past;
@@ -76,7 +82,7 @@ static void remember(struct grid_memory *ret, const struct gridregion *r, const 
 	}
 	*ret = *keep;
 	ret->currency = keep->currency ? arena_strdup(arena, keep->currency) : NULL;
-	ret->past = joined(older, &keep->past, arena);
+	ret->past = joined(older, &keep->past, now_ms, arena);
 }
 
 void memory_make(struct grid_view *v, const struct grid_view *before, struct arena *arena)
@@ -84,7 +90,7 @@ void memory_make(struct grid_view *v, const struct grid_view *before, struct are
 	struct grid_memory *m = arena_array(arena, (size_t)v->n_regions + 1, struct grid_memory);
 
 	for (int i = 0; i < v->n_regions; i++)
-		remember(&m[i], v->regions[i], memory_of(before, v->regions[i]->obj.meta.name), arena);
+		remember(&m[i], v->regions[i], memory_of(before, v->regions[i]->obj.meta.name), v->now_ms, arena);
 	v->memory = m;
 }
 

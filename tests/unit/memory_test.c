@@ -166,6 +166,28 @@ static void two_bases_are_not_mixed(void **state)
 	assert_int_equal(carbon_at(world.now_ms - 50 * HOUR_MS), truth(world.now_ms - 50 * HOUR_MS));
 }
 
+/* Whoever may write a status may write nonsense. */
+static void nonsense_in_a_status_forgets_nothing(void **state)
+{
+	static const char *const starts[] = { "9999-12-31T00:00:00Z", "1970-01-01T00:00:00Z", "2023-02-03T00:07:00Z" };
+	int64_t then;
+
+	(void)state;
+	pass(200, regional);
+	then = world.now_ms - 3 * DAY_MS;
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		struct gridregion *r = status("london", regional, 4);
+
+		r->recent.start_ms = at(starts[i]);
+		look(r, NULL);
+		assert_int_equal(carbon_at(then), truth(then));
+		assert_true(memory_past(&world.view, 0)->n <= MEMORY_MS / SLOT_MS);
+	}
+	look(status("london", regional, STATUS), NULL);
+	assert_int_equal(carbon_at(then), truth(then));
+	assert_int_equal(carbon_at(world.now_ms - SLOT_MS), truth(world.now_ms - SLOT_MS) - 1);
+}
+
 /* A job that waited for four days is compared with its own hour four days ago. */
 static void savings_of_a_long_wait_are_known(void **state)
 {
@@ -190,6 +212,7 @@ static void savings_of_a_long_wait_are_known(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		WORLD_TEST(nonsense_in_a_status_forgets_nothing),
 		WORLD_TEST(it_reaches_further_back_than_a_status),
 		WORLD_TEST(it_forgets_in_the_end),
 		WORLD_TEST(a_missing_value_forgets_none),
