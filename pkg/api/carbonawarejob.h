@@ -230,7 +230,7 @@ static inline const struct carbonawarejob *carbonawarejob_of(const struct object
 int caj_status_encode(const struct caj_status *s, struct buf *out, struct error *err) must_check;
 /* Deep copy of everything into the arena, conditions and runs with room for more. */
 void caj_status_copy(const struct caj_status *from, struct arena *a, struct caj_status *ret);
-/* `region`, for tables: where it is planned to run, runs by its plan or, once ended, ran last; NULL = nowhere. */
+/* `region`, for tables: where it is planned to run, runs by its plan, or ran last; NULL = nowhere. */
 const char *caj_status_region(const struct caj_status *s);
 
 /* Condition types (contracts 1). */

@@ -411,9 +411,13 @@ static void put_savings(struct json_writer *w, const struct caj_savings *s)
 const char *caj_status_region(const struct caj_status *s)
 {
 	bool ended = condition_is_true(&s->conditions, COND_COMPLETE) || condition_is_true(&s->conditions, COND_FAILED);
+	const struct caj_run *last = NULL;
 
-	if (ended && s->n_runs > 0)
-		return s->runs[s->n_runs - 1].region;
+	for (int i = 0; ended && i < s->n_runs; i++)
+		if (s->runs[i].region && (!last || s->runs[i].end_ms > last->end_ms))
+			last = &s->runs[i];
+	if (last)
+		return last->region;
 	if (s->ledger.begun && s->ledger.region)
 		return s->ledger.region;
 	return s->plan.n_segments > 0 ? s->plan.segments[0].region : NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * For the few loops over all candidates that are worth it: compiled twice, and the processor at hand picks. Both give
- * the same bits, since neither may fuse a multiplication with an addition. (ThreadSanitizer is not up yet when the
- * choice is made.)
+ * the same bits, since neither may fuse a multiplication with an addition (Makefile). (ThreadSanitizer is not up yet
+ * when the choice is made.)
  */
 #ifndef BASE_WIDE_H
 #define BASE_WIDE_H

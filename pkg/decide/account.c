@@ -24,7 +24,7 @@ struct integral {
 /* The value of one region at one time: what was recorded if that is still there, else the forecast. */
 static int32_t carbon_at(const struct grid_view *v, int region, int64_t ms)
 {
-	int32_t value = grid_recent_carbon_at(memory_past(v, region), ms);
+	int32_t value = memory_carbon_at(v, region, ms);
 
 	return value != GRID_UNKNOWN
 		       ? value
@@ -35,7 +35,7 @@ static int32_t price_at(const struct grid_view *v, int region, int64_t ms)
 {
 	if (v->regions[region]->cost_basis == COST_BASIS_NONE)
 		return GRID_UNKNOWN;
-	int32_t value = grid_recent_price_at(memory_past(v, region), ms);
+	int32_t value = memory_price_at(v, region, ms);
 
 	return value != GRID_UNKNOWN
 		       ? value
@@ -325,12 +325,9 @@ static const char *source_in_words(const struct grid_view *v, const struct accou
 		if (cstr_eq(r->sources[i].metric, "carbon"))
 			provider = r->sources[i].provider;
 	}
-	const struct grid_recent *past = memory_past(v, region);
-	int64_t slot = past->start_ms != TIME_NONE ? (a->runs[0].start_ms - past->start_ms) / SLOT_MS : -1;
-	bool actual = slot >= 0 && slot < past->n && past->kind && past->kind[slot] == GRID_KIND_ACTUAL;
 	return arena_printf(arena, "%s %s, %s", provider ? provider : "unknown",
 			    r->basis.resolution[0] ? r->basis.resolution : "unknown resolution",
-			    actual ? "actual" : "estimated");
+			    memory_is_actual(v, region, a->runs[0].start_ms) ? "actual" : "estimated");
 }
 
 /* The weakest basis of all places where it ran: one figure cannot claim more than its parts. */

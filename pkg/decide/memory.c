@@ -2,10 +2,9 @@
 /* The regions' past beyond their statuses. */
 #include "decide/memory.h"
 
-static bool is_comparable(const struct grid_memory *m, const struct gridregion *r)
+static bool has_slots(const struct grid_recent *r)
 {
-	return memcmp(&m->basis, &r->basis, sizeof(r->basis)) == 0 && m->cost_basis == r->cost_basis &&
-	       cstr_eq(m->currency, r->currency);
+	return r->start_ms != TIME_NONE && r->n > 0;
 }
 
 static int64_t end_of(const struct grid_recent *r)
@@ -13,33 +12,42 @@ static int64_t end_of(const struct grid_recent *r)
 	return r->start_ms + r->n * SLOT_MS;
 }
 
-/* Copies what is known in `from` over what is in ret's columns, as far as these reach. */
+/* ---- joining two stretches ---- */
+
+/* Copies what is known over what is in ret's columns, as far as these reach. */
 static void lay_over(const struct grid_recent *from, int64_t start_ms, int n, int32_t *carbon, int32_t *price,
 		     uint8_t *kind)
 {
 	int64_t shift = (time_slot_floor(from->start_ms, SLOT_MS) - start_ms) / SLOT_MS;
 
 	for (int i = (int)CLAMP(-shift, 0, from->n); i < from->n && i + shift < n; i++) {
-		if (from->carbon && from->carbon[i] != GRID_UNKNOWN) {
+		if (carbon && from->carbon && from->carbon[i] != GRID_UNKNOWN) {
 			carbon[i + shift] = from->carbon[i];
 			kind[i + shift] = from->kind ? from->kind[i] : GRID_KIND_ESTIMATED;
 		}
-		if (from->price && from->price[i] != GRID_UNKNOWN)
+		if (price && from->price && from->price[i] != GRID_UNKNOWN)
 			price[i + shift] = from->price[i];
 	}
 }
 
-static bool has_slots(const struct grid_recent *r)
+static int32_t *unknown_values(int n, struct arena *arena)
 {
-	return r->start_ms != TIME_NONE && r->n > 0;
+	int32_t *v = arena_array(arena, (size_t)n, int32_t);
+
+	for (int i = 0; i < n; i++)
+		v[i] = GRID_UNKNOWN;
+	return v;
 }
 
-/* Either may be empty; the newer one goes over the older. Nothing that is said of the future is past. */
-static struct grid_recent joined(const struct grid_recent *older, const struct grid_recent *newer, int64_t now_ms,
-				 struct arena *arena)
+/*
+ * Carbon, or else price, of both; either may be empty, and the newer one goes over the older. Nothing that is said of
+ * the future is past.
+ */
+static struct grid_recent joined(const struct grid_recent *older, const struct grid_recent *newer, bool carbon,
+				 int64_t now_ms, struct arena *arena)
 {
 	struct grid_recent ret = { .start_ms = TIME_NONE };
-	int32_t *carbon, *price;
+	int32_t *value;
 	uint8_t *kind;
 
 	older = has_slots(older) ? older : newer;
@@ -50,14 +58,60 @@ static struct grid_recent joined(const struct grid_recent *older, const struct g
 	int n = (int)((MIN(MAX(end_of(older), end_of(newer)), now_ms) - start_ms) / SLOT_MS);
 	if (n <= 0)
 		return ret;
-	carbon = arena_array(arena, (size_t)n, int32_t);
-	price = arena_array(arena, (size_t)n, int32_t);
-	kind = arena_array(arena, (size_t)n, uint8_t);
-	for (int i = 0; i < n; i++)
-		carbon[i] = price[i] = GRID_UNKNOWN;
-	lay_over(older, start_ms, n, carbon, price, kind);
-	lay_over(newer, start_ms, n, carbon, price, kind);
-	return (struct grid_recent){ start_ms, n, carbon, price, kind };
+	value = unknown_values(n, arena);
+	kind = carbon ? arena_array(arena, (size_t)n, uint8_t) : NULL;
+	lay_over(older, start_ms, n, carbon ? value : NULL, carbon ? NULL : value, kind);
+	lay_over(newer, start_ms, n, carbon ? value : NULL, carbon ? NULL : value, kind);
+	return (struct grid_recent){ start_ms, n, carbon ? value : NULL, carbon ? NULL : value, kind };
+}
+
+/* ---- what stays comparable ---- */
+
+static bool same_basis(const struct grid_memory *m, const struct gridregion *r)
+{
+	return memcmp(&m->basis, &r->basis, sizeof(r->basis)) == 0;
+}
+
+/* A status without a currency says nothing of prices. */
+static bool same_money(const struct grid_memory *m, const struct gridregion *r)
+{
+	return m->cost_basis == r->cost_basis && (!m->currency || !r->currency || cstr_eq(m->currency, r->currency));
+}
+
+/* A fallback for some hours is not the end of what was said before it; one that lasts for a whole status is. */
+static bool is_over(const struct grid_recent *past, const struct grid_recent *said, int64_t now_ms)
+{
+	if (!has_slots(past))
+		return true;
+	return has_slots(said) && MIN(end_of(said), now_ms) - end_of(past) >= GRIDREGION_MAX_RECENT * SLOT_MS;
+}
+
+/* One column. *ret_foreign: the past stays as it was, and what is said now is left out. */
+static struct grid_recent keep(const struct grid_recent *past, const struct grid_recent *said, bool same, bool carbon,
+			       int64_t now_ms, struct arena *arena, bool *ret_foreign)
+{
+	*ret_foreign = !same && !is_over(past, said, now_ms);
+	if (*ret_foreign)
+		said = past;
+	else if (!same)
+		past = said;
+	return joined(past, said, carbon, now_ms, arena);
+}
+
+static void remember(struct grid_memory *ret, const struct gridregion *r, const struct grid_memory *before,
+		     int64_t now_ms, struct arena *arena)
+{
+	static const struct grid_memory nothing = { .carbon.start_ms = TIME_NONE, .price.start_ms = TIME_NONE };
+	const struct grid_memory *was = before ? before : &nothing;
+	const char *currency;
+	bool foreign;
+
+	ret->carbon = keep(&was->carbon, &r->recent, same_basis(was, r), true, now_ms, arena, &foreign);
+	ret->basis = foreign ? was->basis : r->basis;
+	ret->price = keep(&was->price, &r->recent, same_money(was, r), false, now_ms, arena, &foreign);
+	ret->cost_basis = foreign ? was->cost_basis : r->cost_basis;
+	currency = foreign || !r->currency ? was->currency : r->currency;
+	ret->currency = currency ? arena_strdup(arena, currency) : NULL;
 }
 
 static const struct grid_memory *memory_of(const struct grid_view *v, const char *name)
@@ -65,24 +119,6 @@ static const struct grid_memory *memory_of(const struct grid_view *v, const char
 	int region = v && v->memory ? grid_view_find(v, name) : -1;
 
 	return region >= 0 && region < v->n_regions ? &v->memory[region] : NULL;
-}
-
-static void remember(struct grid_memory *ret, const struct gridregion *r, const struct grid_memory *before,
-		     int64_t now_ms, struct arena *arena)
-{
-	const struct grid_memory said = { r->basis, r->cost_basis, r->currency, r->recent }, *keep = &said;
-	const struct grid_recent *older = &said.past;
-
-	if (before && has_slots(&before->past)) {
-		/* A fallback for some hours is not the end of it; one that fills a whole status is. */
-		if (is_comparable(before, r))
-			older = &before->past;
-		else if (!has_slots(&r->recent) || r->recent.start_ms < end_of(&before->past))
-			older = &(keep = before)->past;
-	}
-	*ret = *keep;
-	ret->currency = keep->currency ? arena_strdup(arena, keep->currency) : NULL;
-	ret->past = joined(older, &keep->past, now_ms, arena);
 }
 
 void memory_make(struct grid_view *v, const struct grid_view *before, struct arena *arena)
@@ -94,9 +130,35 @@ void memory_make(struct grid_view *v, const struct grid_view *before, struct are
 	v->memory = m;
 }
 
-const struct grid_recent *memory_past(const struct grid_view *v, int region)
+/* ---- asking ---- */
+
+int32_t memory_carbon_at(const struct grid_view *v, int region, int64_t ms)
 {
 	const struct gridregion *r = v->regions[region];
+	int32_t value = grid_recent_carbon_at(&r->recent, ms);
 
-	return v->memory && is_comparable(&v->memory[region], r) ? &v->memory[region].past : &r->recent;
+	if (value == GRID_UNKNOWN && v->memory && same_basis(&v->memory[region], r))
+		value = grid_recent_carbon_at(&v->memory[region].carbon, ms);
+	return value;
+}
+
+int32_t memory_price_at(const struct grid_view *v, int region, int64_t ms)
+{
+	const struct gridregion *r = v->regions[region];
+	int32_t value = grid_recent_price_at(&r->recent, ms);
+
+	if (value == GRID_UNKNOWN && v->memory && same_money(&v->memory[region], r))
+		value = grid_recent_price_at(&v->memory[region].price, ms);
+	return value;
+}
+
+bool memory_is_actual(const struct grid_view *v, int region, int64_t ms)
+{
+	const struct gridregion *r = v->regions[region];
+	const struct grid_recent *past = &r->recent;
+
+	if (grid_recent_carbon_at(past, ms) == GRID_UNKNOWN && v->memory && same_basis(&v->memory[region], r))
+		past = &v->memory[region].carbon;
+	return grid_recent_carbon_at(past, ms) != GRID_UNKNOWN && past->kind &&
+	       past->kind[(ms - past->start_ms) / SLOT_MS] == GRID_KIND_ACTUAL;
 }

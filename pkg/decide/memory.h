@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What GridRegions have said of the past, kept longer than their statuses hold it (48 h): a job that was deferred for
- * days is compared with what it would have cost when it was submitted. It lives as long as the program does: what came
- * before a restart is known only as far back as the statuses go. Pure.
+ * days is compared with what it would have cost when it was submitted. It is the leader's, for as long as it leads:
+ * after a restart or a change of leader the past is known as far back as the statuses go. Pure.
  */
 #ifndef DECIDE_MEMORY_H
 #define DECIDE_MEMORY_H
@@ -12,12 +12,13 @@
 /* The longest wait that plans look ahead, a run and the day after which accounts are final (decide/account.h). */
 #define MEMORY_MS (16 * DAY_MS)
 
-/* One region's. Of one basis, cost basis and currency: others are not mixed in, and replace it in the end. */
+/* One region's. Figures of another basis, cost basis or currency are not mixed in, and replace it in the end. */
 struct grid_memory {
 	struct grid_basis basis;
+	struct grid_recent carbon; /* its prices are NULL */
 	enum cost_basis cost_basis;
 	const char *currency;
-	struct grid_recent past;
+	struct grid_recent price; /* its carbon and kinds are NULL */
 };
 
 /*
@@ -25,7 +26,11 @@ struct grid_memory {
  * none). O(regions x MEMORY_MS / slot), 9 bytes a slot from the arena.
  */
 void memory_make(struct grid_view *v, const struct grid_view *before, struct arena *arena);
-/* As far back as is known of that region, with or without a memory. */
-const struct grid_recent *memory_past(const struct grid_view *v, int region);
+
+/* What is known of a past slot of a region: by its status, else by memory; GRID_UNKNOWN if by neither. */
+int32_t memory_carbon_at(const struct grid_view *v, int region, int64_t ms);
+int32_t memory_price_at(const struct grid_view *v, int region, int64_t ms);
+/* Whether that carbon is an outturn. */
+bool memory_is_actual(const struct grid_view *v, int region, int64_t ms);
 
 #endif

@@ -33,9 +33,9 @@ struct region_label {
 	int n_values;
 };
 
-/* What one round sees. Regions are the GridRegions by name, then, if any region has nodes, HOME_MEAN. */
 struct grid_memory;
 
+/* What one round sees. Regions are the GridRegions by name, then, if any region has nodes, HOME_MEAN. */
 struct grid_view {
 	int64_t now_ms;
 	const struct translate_config *config;

@@ -2,6 +2,7 @@
 /* Costs of one block at successive starts. */
 #include "sim/block.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
@@ -119,6 +120,20 @@ double block_least(const struct block *b)
 	for (int i = 0; i < b->count; i++)
 		least = fmin(least, block_cost(b, i));
 	return least;
+}
+
+double block_noise(const struct block *b)
+{
+	int last = b->from + MAX(b->count - 1, 0);
+	double noise = 0;
+
+	/* Each addition between both ends is off by half a unit in the last place of the sum so far. */
+	for (int i = 0; i < b->n_series && b->count > 0; i++) {
+		const struct block_series *s = &b->series[i];
+
+		noise += fabs(s->weight) * fmax(fabs(s->sum[b->from]), fabs(s->sum[last]));
+	}
+	return (b->to - b->from + 2) * DBL_EPSILON * noise;
 }
 
 int block_next(const struct block *b, int from, double at_most)

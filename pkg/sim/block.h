@@ -38,6 +38,8 @@ void block_init(struct block *b, const struct block_series *series, int n_series
 double block_cost(const struct block *b, int start);
 /* The least of all costs; INFINITY if there is none. */
 double block_least(const struct block *b);
+/* By how much rounding of the running sums may tell equal costs apart. */
+double block_noise(const struct block *b);
 /* The first start, from that one on, that costs at most so much; -1 if there is none. */
 int block_next(const struct block *b, int from, double at_most);
 

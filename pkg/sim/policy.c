@@ -389,7 +389,7 @@ static bool plan_lowest_window(const struct scenario *s, const struct task *t, s
 	struct price_of p;
 	struct view v;
 	struct block *b;
-	double best, at_most;
+	double best;
 	int start = INT_MAX, zone = 0;
 
 	task_view(s, t, t->start_min_ms, t->decide_ms, false, arena, &v);
@@ -398,11 +398,9 @@ static bool plan_lowest_window(const struct scenario *s, const struct task *t, s
 		return at_once(s, t, arena, ret);
 	b = blocks_of(t, &v, &p, arena);
 	best = least_allowed(s, t, &v, b);
-	if (best == INFINITY)
-		return at_once(s, t, arena, ret);
-	/* Sums differ in the last bits: equal windows are one as good as the other, and the earliest is taken. */
-	at_most = best + 1e-12 * fabs(best);
-	for (int z = 0; z < v.n_zones; z++) {
+	for (int z = 0; z < v.n_zones && best < INFINITY; z++) {
+		/* Sums differ in the last bits: of equal windows the earliest is taken, and home before others. */
+		double at_most = best + 1e-12 * fabs(best) + block_noise(&b[z]);
 		int i = block_next(&b[z], 0, at_most);
 
 		while (i >= 0 && i < start && !allowed(s, t, &v, z, t->start_min_ms + i * v.slot_ms))
@@ -412,6 +410,8 @@ static bool plan_lowest_window(const struct scenario *s, const struct task *t, s
 			zone = z;
 		}
 	}
+	if (start == INT_MAX)
+		return at_once(s, t, arena, ret);
 	return block_at(t, arena, job->zones[zone], t->start_min_ms + start * v.slot_ms, ret);
 }
 

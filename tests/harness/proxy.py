@@ -176,7 +176,7 @@ class Proxy:
         with self._lock:
             trap, self._trap = self._trap, None
         if trap and trap.seen >= trap.number:
-            trap.fired.wait(10)
+            assert trap.fired.wait(10), "a write that was to spring the trap got no answer from the API server"
 
     def delay(
         self, seconds: float, match: Callable[[Request], bool] = lambda _: True, times: int | None = None

@@ -82,6 +82,26 @@ def test_every_start_hour_of_a_year(shared: Path, tmp_path: Path, zone: str) -> 
             assert len(got) == len(expected) and worst <= 0.01, (length, slack, policy, worst)
 
 
+def test_equal_windows(tmp_path: Path) -> None:
+    """Of windows of one sum the earliest, and at home: also at the end of a long series, where sums have rounded much."""
+    dice, slots, groups = random.Random(1), 17520, 200
+    carbon = [round(dice.uniform(50, 350), 1) for _ in range(slots)]
+    jobs = []
+    for first in range(slots - 12 * groups, slots, 12):
+        total, early, late = dice.randint(1000, 3000), dice.randint(100, 900), dice.randint(100, 900)
+        carbon[first : first + 12] = [2000.0] * 12
+        carbon[first + 1 : first + 3] = [early / 10, (total - early) / 10]
+        carbon[first + 6 : first + 8] = [late / 10, (total - late) / 10]
+        jobs.append({"id": first, "arrival_utc": START + first * HALF, "duration_s": 3600, "power_w": 1000,
+                     "latest_finish_utc": START + (first + 12) * HALF, "zones": "home|away"})  # fmt: skip
+    # The same again elsewhere, after another past.
+    away = [round(dice.uniform(50, 350), 1) for _ in range(slots - 12 * groups)] + carbon[slots - 12 * groups :]
+    signals = write_signals(tmp_path / "s.csv", START, HALF, {"home": carbon, "away": away})
+    plan(signals, write_jobs(tmp_path / "j.csv", jobs), "lowest-window", "--weights", "1,0,0", out=tmp_path / "plan.csv")
+    for row in rows(tmp_path / "plan.csv"):
+        assert (row["zone"], row["start_utc"]) == ("home", stamp(START + (int(row["id"]) + 1) * HALF))
+
+
 def test_price_and_carbon_together(shared: Path, tmp_path: Path) -> None:
     """T11: GB carbon and the Agile price, and a Pareto curve that is monotone in the weight."""
     signals, jobs_of = recorded_joint(shared, tmp_path)

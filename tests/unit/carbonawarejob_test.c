@@ -535,6 +535,34 @@ static void too_large_a_status_is_an_error(void **state)
 	done(caj);
 }
 
+static void region_shown_follows_the_job(void **state)
+{
+	struct caj_segment plan[] = { { "london", 0, HOUR_MS, 1 }, { "wales", HOUR_MS, 2 * HOUR_MS, 1 } };
+	/* In the order in which pods came, not of their ends. */
+	struct caj_run runs[] = { { .region = "wales", .end_ms = 2 * HOUR_MS },
+				  { .region = "london", .end_ms = HOUR_MS } };
+	struct condition complete = { .type = COND_COMPLETE, .status = CONDITION_TRUE, .reason = "x", .message = "" };
+	struct caj_status s = { 0 };
+
+	(void)state;
+	assert_null(caj_status_region(&s));
+	s.plan = (struct caj_plan){ .segments = plan, .n_segments = 2 };
+	assert_string_equal(caj_status_region(&s), "london");
+	s.ledger.begun = true;
+	s.ledger.region = "wales";
+	s.runs = &runs[1];
+	s.n_runs = 1;
+	assert_string_equal(caj_status_region(&s), "wales");
+	s.conditions = (struct conditions){ &complete, 1 };
+	assert_string_equal(caj_status_region(&s), "london");
+	s.runs = runs;
+	s.n_runs = 2;
+	assert_string_equal(caj_status_region(&s), "wales");
+	/* Nodes that tell no region: the plan's word is all there is. */
+	runs[0].region = runs[1].region = NULL;
+	assert_string_equal(caj_status_region(&s), "wales");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -549,6 +577,7 @@ int main(void)
 		cmocka_unit_test(status_comes_back_as_it_was),
 		cmocka_unit_test(an_empty_status_is_an_empty_object),
 		cmocka_unit_test(copy_is_deep),
+		cmocka_unit_test(region_shown_follows_the_job),
 		cmocka_unit_test(odd_status_is_not_set),
 		cmocka_unit_test(lists_keep_to_their_maximum),
 		cmocka_unit_test(too_large_a_status_is_an_error),

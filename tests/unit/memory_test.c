@@ -87,7 +87,12 @@ static void pass(int half_hours, struct grid_basis basis)
 
 static int32_t carbon_at(int64_t ms)
 {
-	return grid_recent_carbon_at(memory_past(&world.view, 0), ms);
+	return memory_carbon_at(&world.view, 0, ms);
+}
+
+static int32_t price_at(int64_t ms)
+{
+	return memory_price_at(&world.view, 0, ms);
 }
 
 static void it_reaches_further_back_than_a_status(void **state)
@@ -97,7 +102,7 @@ static void it_reaches_further_back_than_a_status(void **state)
 	for (int64_t t = at(FIRST) - STATUS * SLOT_MS; t < world.now_ms; t += SLOT_MS) {
 		/* As it was said last: revised a day later. */
 		assert_int_equal(carbon_at(t), truth(t) - (t >= world.now_ms - DAY_MS));
-		assert_int_equal(grid_recent_price_at(memory_past(&world.view, 0), t), 2 * truth(t));
+		assert_int_equal(price_at(t), 2 * truth(t));
 	}
 	assert_int_equal(carbon_at(at(FIRST) - STATUS * SLOT_MS - 1), GRID_UNKNOWN);
 	assert_int_equal(carbon_at(world.now_ms), GRID_UNKNOWN);
@@ -107,7 +112,7 @@ static void it_forgets_in_the_end(void **state)
 {
 	(void)state;
 	pass(3000, regional);
-	assert_int_equal(memory_past(&world.view, 0)->n, MEMORY_MS / SLOT_MS);
+	assert_int_equal(world.view.memory[0].carbon.n, MEMORY_MS / SLOT_MS);
 	assert_int_equal(carbon_at(world.now_ms - MEMORY_MS), truth(world.now_ms - MEMORY_MS));
 	assert_int_equal(carbon_at(world.now_ms - MEMORY_MS - SLOT_MS), GRID_UNKNOWN);
 }
@@ -124,14 +129,13 @@ static void a_missing_value_forgets_none(void **state)
 	r->recent.price = NULL;
 	look(r, NULL);
 	assert_int_equal(carbon_at(world.now_ms - 2 * DAY_MS), truth(world.now_ms - 2 * DAY_MS));
-	assert_int_equal(grid_recent_price_at(memory_past(&world.view, 0), world.now_ms - DAY_MS),
-			 2 * truth(world.now_ms - DAY_MS));
+	assert_int_equal(price_at(world.now_ms - DAY_MS), 2 * truth(world.now_ms - DAY_MS));
 	/* A status without any past, and a region that was not there. */
 	r = status("london", regional, 0);
 	r->recent = (struct grid_recent){ .start_ms = TIME_NONE };
 	look(r, status("wales", regional, 0));
 	assert_int_equal(carbon_at(world.now_ms - 2 * DAY_MS), truth(world.now_ms - 2 * DAY_MS));
-	assert_int_equal(memory_past(&world.view, 1)->n, 0);
+	assert_int_equal(world.view.memory[1].carbon.n, 0);
 }
 
 static void a_gap_between_two_statuses_is_not_known(void **state)
@@ -166,6 +170,69 @@ static void two_bases_are_not_mixed(void **state)
 	assert_int_equal(carbon_at(world.now_ms - 50 * HOUR_MS), truth(world.now_ms - 50 * HOUR_MS));
 }
 
+/* Statuses begin at their first known slot: a source that is asked for the first time knows no past. */
+static void a_fallback_without_a_past_forgets_nothing(void **state)
+{
+	int64_t three_days_ago;
+
+	(void)state;
+	pass(200, regional);
+	three_days_ago = world.now_ms - 3 * DAY_MS;
+	look(status("london", national, 0), NULL);
+	world.now_ms += SLOT_MS;
+	look(status("london", national, 1), NULL);
+	world.now_ms += SLOT_MS;
+	pass(1, regional);
+	assert_int_equal(carbon_at(three_days_ago), truth(three_days_ago));
+	assert_int_equal(price_at(three_days_ago), 2 * truth(three_days_ago));
+}
+
+static void carbon_and_price_are_remembered_each_by_itself(void **state)
+{
+	int64_t five_days_ago;
+	struct gridregion *r = NULL;
+
+	(void)state;
+	pass(400, regional);
+	five_days_ago = world.now_ms - 5 * DAY_MS;
+	/* No price is said for three days, then one in another currency, for good. */
+	for (int i = 0; i < 144; i++, world.now_ms += SLOT_MS) {
+		r = status("london", regional, STATUS);
+		r->currency = NULL;
+		r->recent.price = NULL;
+		look(r, NULL);
+	}
+	assert_int_equal(carbon_at(five_days_ago), truth(five_days_ago));
+	assert_int_equal(price_at(five_days_ago), 2 * truth(five_days_ago));
+	for (int i = 0; i < 144; i++, world.now_ms += SLOT_MS) {
+		r = status("london", regional, STATUS);
+		r->currency = "EUR";
+		look(r, NULL);
+		assert_int_equal(price_at(five_days_ago), GRID_UNKNOWN);
+	}
+	assert_int_equal(carbon_at(five_days_ago), truth(five_days_ago));
+	assert_string_equal(world.view.memory[0].currency, "EUR");
+}
+
+/* The writer's clock is a minute ahead of ours: it counts a half hour as past that for us has a minute to go. */
+static void what_the_status_says_is_known_in_any_case(void **state)
+{
+	int64_t slot;
+
+	(void)state;
+	pass(200, regional);
+	slot = world.now_ms;
+	world.now_ms += SLOT_MS;
+	struct gridregion *r = status("london", regional, STATUS);
+	world.now_ms -= MINUTE_MS;
+	look(r, NULL);
+	assert_int_equal(carbon_at(slot), truth(slot) - 1);
+	assert_int_equal(price_at(slot), 2 * truth(slot));
+	assert_false(memory_is_actual(&world.view, 0, slot));
+	((uint8_t *)r->recent.kind)[STATUS - 1] = GRID_KIND_ACTUAL;
+	assert_true(memory_is_actual(&world.view, 0, slot));
+}
+
 /* Whoever may write a status may write nonsense. */
 static void nonsense_in_a_status_forgets_nothing(void **state)
 {
@@ -181,7 +248,11 @@ static void nonsense_in_a_status_forgets_nothing(void **state)
 		r->recent.start_ms = at(starts[i]);
 		look(r, NULL);
 		assert_int_equal(carbon_at(then), truth(then));
-		assert_true(memory_past(&world.view, 0)->n <= MEMORY_MS / SLOT_MS);
+		assert_true(world.view.memory[0].carbon.n <= MEMORY_MS / SLOT_MS);
+		r->basis = national;
+		look(r, NULL);
+		look(status("london", regional, STATUS), NULL);
+		assert_int_equal(carbon_at(then), truth(then));
 	}
 	look(status("london", regional, STATUS), NULL);
 	assert_int_equal(carbon_at(then), truth(then));
@@ -213,6 +284,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WORLD_TEST(nonsense_in_a_status_forgets_nothing),
+		WORLD_TEST(a_fallback_without_a_past_forgets_nothing),
+		WORLD_TEST(carbon_and_price_are_remembered_each_by_itself),
+		WORLD_TEST(what_the_status_says_is_known_in_any_case),
 		WORLD_TEST(it_reaches_further_back_than_a_status),
 		WORLD_TEST(it_forgets_in_the_end),
 		WORLD_TEST(a_missing_value_forgets_none),
