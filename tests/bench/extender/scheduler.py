@@ -7,7 +7,8 @@ API server, etcd, scheduler and extender share the machine, nothing is pinned. E
 one extender and a scheduler (client QPS 5,000, burst 10,000) and takes pods per second from the scheduler's own
 counter, from the hundredth pod to the last. Rounds interleave, every second one in reverse:
 
-  ours, goextender, canned   the extender that is configured; canned is the least one can do (canned.c)
+  ours, goextender, canned*  the extender that is configured; canned is the least one can do, an empty list of scores,
+                             and canned-scores the least of one that scores every node (canned.c)
   outside-*                  pods of the default scheduler, which has no extender, while a second scheduler with that
                              extender runs beside it: our own-profile set-up (manifests/scheduler/second-scheduler.yaml)
 """
@@ -40,7 +41,7 @@ from cluster import Component, ControlPlane, free_port, http_ok, node_object  # 
 NODES = 5000
 NAMESPACE = "bench"
 PODS_URL = f"/api/v1/namespaces/{NAMESPACE}/pods"
-EXTENDERS = ("ours", "goextender", "canned")
+EXTENDERS = ("ours", "goextender", "canned", "canned-scores")
 OUTSIDE = ("outside-ours", "outside-goextender")
 RUN_SECONDS = 180  # no run may take longer
 
@@ -120,7 +121,7 @@ class Bench:
         elif name == "goextender":
             argv = [str(self.directory / "goextender"), "-listen", f"127.0.0.1:{port}", "-nodes", str(NODES)]
         else:
-            argv = [str(self.directory / "canned"), str(port)]
+            argv = [str(self.directory / "canned"), str(port), *name.split("-")[1:]]
         if ready:
             with self.component(name, argv, ready):
                 yield port
@@ -208,6 +209,7 @@ class Bench:
         for name, ours, theirs in (
             ("", "ours", "goextender"),
             ("-canned", "ours", "canned"),
+            ("-canned-scores", "ours", "canned-scores"),
             ("-outside", "outside-ours", "outside-goextender"),
         ):
             yardstick = theirs.removeprefix("outside-")
