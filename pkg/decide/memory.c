@@ -14,19 +14,19 @@ static int64_t end_of(const struct grid_recent *r)
 
 /* ---- joining two stretches ---- */
 
-/* Copies what is known over what is in ret's columns, as far as these reach. */
-static void lay_over(const struct grid_recent *from, int64_t start_ms, int n, int32_t *carbon, int32_t *price,
+/* Copies what is known of one column over n values from start_ms on, as far as these reach. kind: of carbon, or NULL.
+ */
+static void lay_over(const struct grid_recent *from, const int32_t *said, int64_t start_ms, int n, int32_t *value,
 		     uint8_t *kind)
 {
 	int64_t shift = (time_slot_floor(from->start_ms, SLOT_MS) - start_ms) / SLOT_MS;
 
-	for (int i = (int)CLAMP(-shift, 0, from->n); i < from->n && i + shift < n; i++) {
-		if (carbon && from->carbon && from->carbon[i] != GRID_UNKNOWN) {
-			carbon[i + shift] = from->carbon[i];
+	for (int i = (int)CLAMP(-shift, 0, from->n); said && i < from->n && i + shift < n; i++) {
+		if (said[i] == GRID_UNKNOWN)
+			continue;
+		value[i + shift] = said[i];
+		if (kind)
 			kind[i + shift] = from->kind ? from->kind[i] : GRID_KIND_ESTIMATED;
-		}
-		if (price && from->price && from->price[i] != GRID_UNKNOWN)
-			price[i + shift] = from->price[i];
 	}
 }
 
@@ -60,8 +60,8 @@ static struct grid_recent joined(const struct grid_recent *older, const struct g
 		return ret;
 	value = unknown_values(n, arena);
 	kind = carbon ? arena_array(arena, (size_t)n, uint8_t) : NULL;
-	lay_over(older, start_ms, n, carbon ? value : NULL, carbon ? NULL : value, kind);
-	lay_over(newer, start_ms, n, carbon ? value : NULL, carbon ? NULL : value, kind);
+	lay_over(older, carbon ? older->carbon : older->price, start_ms, n, value, kind);
+	lay_over(newer, carbon ? newer->carbon : newer->price, start_ms, n, value, kind);
 	return (struct grid_recent){ start_ms, n, carbon ? value : NULL, carbon ? NULL : value, kind };
 }
 
@@ -132,14 +132,26 @@ void memory_make(struct grid_view *v, const struct grid_view *before, struct are
 
 /* ---- asking ---- */
 
-int32_t memory_carbon_at(const struct grid_view *v, int region, int64_t ms)
+/* Where that carbon is known, if anywhere. */
+static const struct grid_recent *carbon_past(const struct grid_view *v, int region, int64_t ms)
 {
 	const struct gridregion *r = v->regions[region];
-	int32_t value = grid_recent_carbon_at(&r->recent, ms);
+	bool said = grid_recent_carbon_at(&r->recent, ms) != GRID_UNKNOWN;
 
-	if (value == GRID_UNKNOWN && v->memory && same_basis(&v->memory[region], r))
-		value = grid_recent_carbon_at(&v->memory[region].carbon, ms);
-	return value;
+	return !said && v->memory && same_basis(&v->memory[region], r) ? &v->memory[region].carbon : &r->recent;
+}
+
+int32_t memory_carbon_at(const struct grid_view *v, int region, int64_t ms)
+{
+	return grid_recent_carbon_at(carbon_past(v, region, ms), ms);
+}
+
+bool memory_is_actual(const struct grid_view *v, int region, int64_t ms)
+{
+	const struct grid_recent *past = carbon_past(v, region, ms);
+
+	return grid_recent_carbon_at(past, ms) != GRID_UNKNOWN && past->kind &&
+	       past->kind[(ms - past->start_ms) / SLOT_MS] == GRID_KIND_ACTUAL;
 }
 
 int32_t memory_price_at(const struct grid_view *v, int region, int64_t ms)
@@ -150,15 +162,4 @@ int32_t memory_price_at(const struct grid_view *v, int region, int64_t ms)
 	if (value == GRID_UNKNOWN && v->memory && same_money(&v->memory[region], r))
 		value = grid_recent_price_at(&v->memory[region].price, ms);
 	return value;
-}
-
-bool memory_is_actual(const struct grid_view *v, int region, int64_t ms)
-{
-	const struct gridregion *r = v->regions[region];
-	const struct grid_recent *past = &r->recent;
-
-	if (grid_recent_carbon_at(past, ms) == GRID_UNKNOWN && v->memory && same_basis(&v->memory[region], r))
-		past = &v->memory[region].carbon;
-	return grid_recent_carbon_at(past, ms) != GRID_UNKNOWN && past->kind &&
-	       past->kind[(ms - past->start_ms) / SLOT_MS] == GRID_KIND_ACTUAL;
 }

@@ -30,7 +30,7 @@ void memory_make(struct grid_view *v, const struct grid_view *before, struct are
 /* What is known of a past slot of a region: by its status, else by memory; GRID_UNKNOWN if by neither. */
 int32_t memory_carbon_at(const struct grid_view *v, int region, int64_t ms);
 int32_t memory_price_at(const struct grid_view *v, int region, int64_t ms);
-/* Whether that carbon is an outturn. */
+/* Whether its carbon is an outturn. */
 bool memory_is_actual(const struct grid_view *v, int region, int64_t ms);
 
 #endif

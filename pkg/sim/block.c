@@ -46,6 +46,7 @@ double block_cost(const struct block *b, int start)
 	return cost;
 }
 
+_Static_assert(LANES == 4, "initialisers below have one value for each lane");
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
 
 /* What LANES successive values of a running sum are, each with that part of its slot. */
